@@ -1,0 +1,84 @@
+"""Sign-up, sign-in, and what people call themselves."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from apps.accounts import limits, passwords
+from apps.accounts.client import Client
+from apps.accounts.models import EMAIL_MAX, NAME_MAX, User
+from apps.accounts.policies import require_person
+from apps.accounts.principal import Principal
+from apps.core.errors import ConflictError, InvalidError, UnauthenticatedError
+from apps.core.text import clean_line
+
+
+def clean_email(value: str, *, field: str = "email") -> str:
+    """The form in which addresses are stored and compared. Raises InvalidError naming `field`."""
+    email = clean_line(value, field=field, max_chars=EMAIL_MAX).lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidError(errors={field: ["Not an e-mail address."]}) from error
+    return email
+
+
+def clean_name(value: str, *, field: str = "name") -> str:
+    return clean_line(value, field=field, max_chars=NAME_MAX)
+
+
+def sign_up(*, email: str, password: str, name: str, client: Client) -> User:
+    """Raises InvalidError, ConflictError when the address has an account, RateLimitedError."""
+    limits.spend(limits.SIGN_UP_ADDRESS, client.network)
+    user = User(**_cleaned(email=email, name=name))
+    passwords.require_good(password, user=user)
+    if User.objects.filter(email=user.email).exists():
+        raise _taken()
+    user.password = passwords.hashed(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise _taken() from error
+    return user
+
+
+def _cleaned(*, email: str, name: str) -> dict[str, str]:
+    errors: dict[str, list[str]] = {}
+    values: dict[str, str] = {}
+    for field, clean, value in (("email", clean_email, email), ("name", clean_name, name)):
+        try:
+            values[field] = clean(value)
+        except InvalidError as error:
+            errors |= error.extra["errors"]
+    if errors:
+        raise InvalidError(errors=errors)
+    return values
+
+
+def _taken() -> ConflictError:
+    text = "There is an account with this address already."
+    return ConflictError(text, errors={"email": [text]})
+
+
+def sign_in(*, email: str, password: str, client: Client) -> User:
+    """One error for an unknown address, a wrong password and a closed account, after the same work.
+
+    Raises UnauthenticatedError, RateLimitedError.
+    """
+    limits.spend(limits.SIGN_IN_ADDRESS, client.network)
+    address = email.strip().lower()[:EMAIL_MAX]
+    limits.spend(limits.SIGN_IN_ACCOUNT, address)
+    user = User.objects.filter(email=address).first() if "\0" not in address else None
+    if not passwords.matches(user, password) or user is None or not user.is_active:
+        raise UnauthenticatedError("The address or the password is wrong.")
+    return user
+
+
+def change_name(*, actor: Principal, name: str) -> User:
+    """Raises InvalidError, ForbiddenError."""
+    require_person(actor)
+    user = User.objects.get(id=actor.user_id)
+    user.name = clean_name(name)
+    user.save(update_fields=["name"])
+    return user

@@ -1,0 +1,160 @@
+"""Reads: who a proof belongs to, and a user's sessions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.crypto import constant_time_compare
+from django.utils.http import urlsafe_base64_decode
+
+from apps.accounts.models import AuthSession, BotToken, User
+from apps.accounts.principal import Principal
+from apps.accounts.tokens import BOT_PREFIX, digest, read_access
+from apps.core import pagination
+from apps.core.clock import now, to_ms
+from apps.core.errors import NotFoundError, UnauthenticatedError
+from apps.core.ids import MAX_ID
+
+MAX_IDS = 1000
+_UID_MAX = 40
+
+
+def authenticate_token(token: str) -> Principal:
+    """The holder of an access token or a bot token. Raises UnauthenticatedError."""
+    return resolve_token(token)[1]
+
+
+def authenticate_cookie(session_key: str | None) -> Principal:
+    """The holder of a browser's session cookie. Raises UnauthenticatedError."""
+    return resolve_cookie(session_key)[1]
+
+
+def resolve_token(token: str) -> tuple[AuthSession | BotToken, Principal]:
+    """The proof with its `user` loaded, in one query. Raises UnauthenticatedError."""
+    if token.startswith(BOT_PREFIX):
+        bot = BotToken.objects.select_related("user").filter(token_hash=digest(token), revoked_at=None).first()
+        if bot is None or not bot.user.is_active:
+            raise UnauthenticatedError("This bot token is not valid.")
+        return bot, Principal(user_id=bot.user_id, session_id=bot.pk, is_bot=True, scopes=frozenset(bot.scopes))
+    access = read_access(token)
+    session = _live(id=access.session_id, user_id=access.user_id)
+    if session is None:
+        raise UnauthenticatedError("This session has ended.")
+    return session, Principal(user_id=access.user_id, session_id=access.session_id, expires_at_ms=access.expires_at_ms)
+
+
+def resolve_cookie(session_key: str | None) -> tuple[AuthSession, Principal]:
+    """The session with its `user` loaded, in two queries. Raises UnauthenticatedError."""
+    session = _live(session_key=session_key, kind=AuthSession.Kind.BROWSER) if session_key else None
+    if session is None:
+        raise UnauthenticatedError
+    data: Mapping[str, Any] = import_module(settings.SESSION_ENGINE).SessionStore(session_key).load()
+    # Django's session may have been emptied, or have outlived a password: ours alone proves nothing.
+    if data.get(SESSION_KEY) != str(session.user_id) or not constant_time_compare(
+        data.get(HASH_SESSION_KEY, ""), session.user.get_session_auth_hash()
+    ):
+        raise UnauthenticatedError
+    return session, Principal(user_id=session.user_id, session_id=session.pk, expires_at_ms=to_ms(session.expires_at))
+
+
+def _live(**where: Any) -> AuthSession | None:
+    return (
+        AuthSession.objects.select_related("user")
+        .filter(revoked_at=None, expires_at__gt=now(), user__is_active=True, **where)
+        .first()
+    )
+
+
+def ended(proofs: Collection[int]) -> set[int]:
+    """Which of these Principal.session_ids no longer prove anything: for who holds connections open.
+
+    The broadcast that cuts a socket may be lost; asking here now and then makes up for it. At most MAX_IDS.
+    """
+    ids = set(sorted(proofs)[:MAX_IDS])
+    live = AuthSession.objects.filter(id__in=ids, revoked_at=None, expires_at__gt=now(), user__is_active=True)
+    bots = BotToken.objects.filter(id__in=ids, revoked_at=None, user__is_active=True)
+    return ids - set(live.values_list("id", flat=True)) - set(bots.values_list("id", flat=True))
+
+
+def user(user_id: int) -> User:
+    """Raises NotFoundError."""
+    found = User.objects.filter(id=user_id).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def users(user_ids: Collection[int]) -> dict[int, User]:
+    """At most MAX_IDS; unknown ones are left out."""
+    return User.objects.in_bulk(sorted(set(user_ids))[:MAX_IDS])
+
+
+def user_by_email(email: str) -> User | None:
+    return User.objects.filter(email=email.strip().lower(), is_active=True).first()
+
+
+def user_of_reset(*, uid: str, token: str) -> User | None:
+    """Whose unused and unexpired reset link this is."""
+    try:
+        user_id = int(urlsafe_base64_decode(uid[:_UID_MAX]))
+    except ValueError:
+        return None
+    if not 0 < user_id <= MAX_ID:
+        return None
+    found = User.objects.filter(id=user_id, is_bot=False, is_active=True).first()
+    return found if found is not None and default_token_generator.check_token(found, token) else None
+
+
+def sessions(
+    user_id: int, *, cursor: str | None, limit: int, at: datetime | None = None
+) -> pagination.Page[AuthSession]:
+    """The live ones, newest first."""
+    rows = AuthSession.objects.filter(user_id=user_id, revoked_at=None, expires_at__gt=at or now())
+    if cursor:
+        rows = rows.filter(id__lt=pagination.decode(cursor, int)[0])
+    found = list(rows.order_by("-id")[: limit + 1])
+    more = len(found) > limit
+    return pagination.Page(found[:limit], pagination.encode(found[limit - 1].pk) if more else None)
+
+
+def bot_tokens(user_id: int) -> Sequence[BotToken]:
+    """The live ones of a bot, oldest first; actions keep their number small."""
+    return list(BotToken.objects.filter(user_id=user_id, revoked_at=None).order_by("id"))
+
+
+def present_user(user: User, *, private: bool = False) -> dict[str, Any]:
+    """User of docs/protocol.md; `private` adds what only the user may see."""
+    shown: dict[str, Any] = {
+        "id": str(user.pk),
+        "name": user.name,
+        "is_bot": user.is_bot,
+        "created_at": to_ms(user.created_at),
+    }
+    return shown | {"email": user.email} if private else shown
+
+
+def present_session(session: AuthSession, *, current_id: int | None) -> dict[str, Any]:
+    return {
+        "id": str(session.pk),
+        "kind": session.kind,
+        "user_agent": session.user_agent,
+        "ip": session.ip,
+        "created_at": to_ms(session.created_at),
+        "last_seen_at": to_ms(session.last_seen_at),
+        "current": session.pk == current_id,
+    }
+
+
+def present_bot_token(token: BotToken) -> dict[str, Any]:
+    return {
+        "id": str(token.pk),
+        "name": token.name,
+        "prefix": token.prefix,
+        "scopes": sorted(token.scopes),
+        "created_at": to_ms(token.created_at),
+        "last_used_at": None if token.last_used_at is None else to_ms(token.last_used_at),
+    }

@@ -1,0 +1,118 @@
+"""The two ports of this room: the durable log, and the broadcast of what was sequenced.
+
+One contract suite (tests/contracts) runs on every backend. Both are per-process singletons, reached by
+`apps.eventlog.registry`, and are used from the process's one event loop.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from apps.eventlog.events import Batch, Position
+
+
+class LogUnavailableError(Exception):
+    """Nothing, or nothing known, was made durable. The caller may repeat under the same dedupe key."""
+
+
+class LogRecord(msgspec.Struct, frozen=True):
+    """`timestamp_ms` is the log's own clock (append time), the same at every reading. `value`: an encoded Envelope."""
+
+    position: Position
+    timestamp_ms: int
+    key: str
+    value: bytes
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """What one poll brought: first apply `revoked`, then `assigned`, then the records.
+
+    assigned  partition -> the offset at which reading continues (the group's committed one, 0 at first)
+    revoked   partitions that are no longer ours; nothing of them may be committed any more
+    """
+
+    records: Sequence[LogRecord]
+    assigned: Mapping[int, int]
+    revoked: Sequence[int]
+
+
+class Reader(Protocol):
+    """A member of a consumer group. Partitions are spread over the members; each has one owner at a time."""
+
+    async def poll(self, *, max_records: int, timeout_s: float) -> Poll:
+        """Records in offset order per partition; empty after `timeout_s`. Raises LogUnavailableError.
+
+        With `max_records` 0 it brings only what became of the group. A reader that is not polled for long (tens of
+        seconds) loses its partitions.
+        """
+        ...
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Keep, per partition, the next offset to read after a restart. Raises LogUnavailableError.
+
+        What is no longer ours may be left out silently.
+        """
+        ...
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Read on from `offset`; later polls bring nothing of what was fetched before."""
+        ...
+
+    async def offset_at(self, partition: int, timestamp_ms: int) -> int:
+        """The first offset whose timestamp is >= `timestamp_ms`, or the end of the partition."""
+        ...
+
+    async def end_offsets(self) -> Mapping[int, int]:
+        """The end (next offset to be written) of every partition now assigned: lag is measured against it."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group at once, so that others take over."""
+        ...
+
+
+class Log(Protocol):
+    partitions: int
+
+    async def setup(self) -> None:
+        """Create what is missing (tables, the topic). Idempotent."""
+        ...
+
+    async def append(self, key: str, value: bytes) -> Position:
+        """Durable on return. Appends of one process under one key keep the order of the calls.
+
+        Raises LogUnavailableError after its deadline (settings.LOG_APPEND_DEADLINE_S), or at once when its bounded
+        queue is full.
+        """
+        ...
+
+    async def reader(self, group: str | None) -> Reader:
+        """Join `group`; None: every partition from its beginning, in no group, and commits keep nothing."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+Handler = Callable[[Batch], None]
+
+
+class Broadcast(Protocol):
+    """Lossy fan-out between processes over a Channels layer: one layer channel per process, one group per stream."""
+
+    @property
+    def healthy(self) -> bool:
+        """False while the layer can't be reached: what is published now is not heard, so readers must poll."""
+        ...
+
+    async def publish(self, batch: Batch) -> None:
+        """One send. Never raises for a layer that is down; it turns `healthy` false instead."""
+        ...
+
+    async def subscribe(self, stream: str, handler: Handler) -> None:
+        """`handler` is called in the event loop with each batch of `stream`, from the return of this call on."""
+        ...
+
+    async def unsubscribe(self, stream: str, handler: Handler) -> None: ...
+
+    async def close(self) -> None: ...

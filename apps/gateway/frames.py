@@ -1,0 +1,209 @@
+"""The frames of the socket, as in docs/protocol.md; docs/protocol.schema.json is generated from here.
+
+A client's frames carry ids as strings. Unknown fields are passed over, so that a newer client can talk to an older gateway.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from apps.core.ids import MAX_ID
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,18}$")]
+StreamName = Annotated[str, msgspec.Meta(max_length=22)]
+Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
+Tag = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)] | Annotated[str, msgspec.Meta(max_length=64)] | None
+Token = Annotated[str, msgspec.Meta(max_length=4096)]
+Streams = Annotated[dict[StreamName, Seq], msgspec.Meta(max_length=2000)]
+Name = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class Frame(msgspec.Struct, tag_field="t", frozen=True, kw_only=True):
+    pass
+
+
+# -- client to server
+
+
+class Auth(Frame, kw_only=True, tag="auth"):
+    token: Token
+
+
+class Resume(Frame, kw_only=True, tag="resume"):
+    session: Name
+    token: Token
+    streams: Streams
+
+
+class Subscribe(Frame, kw_only=True, tag="subscribe"):
+    """null: from now on; a number: and everything after that seq."""
+
+    id: Tag = None
+    streams: Annotated[dict[StreamName, Seq | None], msgspec.Meta(max_length=2000)]
+
+
+class Unsubscribe(Frame, kw_only=True, tag="unsubscribe"):
+    id: Tag = None
+    streams: Annotated[list[StreamName], msgspec.Meta(max_length=2000)]
+
+
+class Send(Frame, kw_only=True, tag="send"):
+    id: Tag = None
+    channel_id: Id
+    text: str
+    client_msg_id: Name | None = None
+    type: Name = "text"
+    thread_id: Id | None = None
+    also_in_channel: bool = False
+    retry: bool = False
+
+
+class Edit(Frame, kw_only=True, tag="edit"):
+    id: Tag = None
+    message_id: Id
+    text: str
+
+
+class Delete(Frame, kw_only=True, tag="delete"):
+    id: Tag = None
+    message_id: Id
+
+
+class React(Frame, kw_only=True, tag="react"):
+    id: Tag = None
+    message_id: Id
+    emoji: Name
+    on: bool
+
+
+class Ack(Frame, kw_only=True, tag="ack"):
+    streams: Streams
+
+
+class Ping(Frame, kw_only=True, tag="ping"):
+    id: Tag = None
+
+
+ClientFrame = Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Ack | Ping
+
+
+# -- server to client
+
+
+class Hello(Frame, kw_only=True, tag="hello"):
+    session: str
+    token: str
+    user_id: str
+    heartbeat_ms: int
+    gateway: str
+    resumed: bool
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a stream stood when it was joined; events after `seq` follow."""
+
+    seq: int
+    count: int
+    mode: Literal["push", "pull"] = "push"
+
+
+class Subscribed(Frame, kw_only=True, tag="subscribed"):
+    id: Tag
+    streams: dict[str, Place]
+    denied: list[str]
+
+
+class Resync(Frame, kw_only=True, tag="resync"):
+    stream: str
+    seq: int
+
+
+class Sent(Frame, kw_only=True, tag="ack"):
+    """Durable in the log."""
+
+    id: Tag
+    client_msg_id: str | None
+    message_id: str
+    timestamp: int
+
+
+class Ok(Frame, kw_only=True, tag="ok"):
+    id: Tag
+
+
+class Event(Frame, kw_only=True, tag="event"):
+    """Written by apps.messaging.queries.present_event, not through this type."""
+
+    stream: str
+    seq: int
+    count: int
+    type: str
+    actor_id: str | None
+    timestamp: int
+    data: dict[str, Any]
+
+
+class Signal(Frame, kw_only=True, tag="signal"):
+    """Something that is worth nothing a moment later. May be lost, has no place in the stream."""
+
+    stream: str
+    type: str
+    data: Any
+
+
+class Gone(Frame, kw_only=True, tag="gone"):
+    stream: str
+
+
+class Pong(Frame, kw_only=True, tag="pong"):
+    id: Tag
+
+
+class Error(Frame, kw_only=True, tag="error", omit_defaults=True):
+    id: Tag
+    code: str
+    detail: str
+    retry_after: float | None = None
+    errors: dict[str, list[str]] | None = None
+
+
+class Reconnect(Frame, kw_only=True, tag="reconnect"):
+    after_ms: int
+
+
+ServerFrame = (
+    Hello | Subscribed | Resync | Sent | Ok | Event | Signal | Gone | Pong | Error | Reconnect
+)  # what a client may get
+
+_decoder = msgspec.json.Decoder(ClientFrame)
+_encoder = msgspec.json.Encoder()
+
+
+class _Tagged(msgspec.Struct):
+    id: Tag = None
+
+
+_tag_decoder = msgspec.json.Decoder(_Tagged)
+decode = _decoder.decode
+encode = _encoder.encode
+
+
+def tag_of(payload: bytes) -> int | str | None:
+    """The `id` of a frame that is not well-formed otherwise, where there is one."""
+    try:
+        return _tag_decoder.decode(payload).id
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of both directions."""
+    (client_schema, server_schema), definitions = msgspec.json.schema_components(
+        (ClientFrame, ServerFrame), ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "slackclone socket frames",
+        "$defs": {**definitions, "ClientFrame": client_schema, "ServerFrame": server_schema},
+        "oneOf": [{"$ref": "#/$defs/ClientFrame"}, {"$ref": "#/$defs/ServerFrame"}],
+    }

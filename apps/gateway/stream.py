@@ -1,0 +1,135 @@
+"""What a process knows of its sockets and of the streams that they look at."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from apps.eventlog.events import Sequenced
+from apps.gateway.server import Connection
+
+RING_EVENTS = 1024
+RING_BYTES = 512 * 1024
+
+
+class Socket:
+    """One authenticated connection. 50,000 of them live in a process, so it is slotted and its containers are lazy.
+
+    proof_id        what can be revoked: Principal.session_id
+    session         the resumable session's name
+    number          later sockets have greater ones, at whichever gateway
+    claims          streams about to be joined -> False once the right to it was lost meanwhile
+    previews        streams followed by right of the role, not of a membership
+    seen            the hub's tick at the last frame that came
+    """
+
+    __slots__ = ("claims", "closed", "connection", "number", "previews", "proof_id", "seen", "session", "streams", "user_id", "write")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.write: Callable[[bytes], None] = connection.write
+        self.user_id = 0
+        self.proof_id: int | None = None
+        self.session = ""
+        self.number = 0
+        self.seen = 0
+        self.closed = False
+        self.streams: dict[str, "Stream"] = {}
+        self.claims: dict[str, bool] | None = None
+        self.previews: set[str] | None = None
+
+    def close(self, code: int) -> None:
+        self.connection.close(code)
+
+
+class Stream:
+    """A stream's place, its followers here, and a ring of its newest frames.
+
+    seq, count    the newest event taken in; None until the store told the head
+    ring          frames of seq - len(ring) + 1 … seq
+    pending       frames taken in and not written to the followers yet
+    signals       ephemeral frames not written yet, by coalescing key
+    ahead         events that came while earlier ones are missing, by seq
+    target        the store is known to be at least this far
+    watched       followed by the hub itself: a connected user's own stream
+    pins          how many are about to join it
+    looked_tick   when somebody last claimed to have seen more of it
+    """
+
+    __slots__ = (
+        "active_tick",
+        "ahead",
+        "count",
+        "due",
+        "followers",
+        "idle_tick",
+        "lock",
+        "looked_tick",
+        "name",
+        "opening",
+        "pending",
+        "pins",
+        "repair",
+        "ring",
+        "ring_bytes",
+        "seq",
+        "signals",
+        "target",
+        "watched",
+        "workspace_id",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seq: int | None = None
+        self.count = 0
+        self.workspace_id = 0
+        self.followers: dict[Socket, None] = {}
+        self.watched = False
+        self.pins = 0
+        self.looked_tick = 0
+        self.ring: deque[bytes] | None = None
+        self.ring_bytes = 0
+        self.pending: list[bytes] = []
+        self.signals: dict[str, bytes] | None = None
+        self.ahead: dict[int, Sequenced] | None = None
+        self.target = 0
+        self.repair: asyncio.Task[None] | None = None
+        self.opening: asyncio.Future[None] | None = None
+        self.lock: asyncio.Lock | None = None
+        self.due = 0.0
+        self.active_tick = 0
+        self.idle_tick = 0
+
+    @property
+    def idle(self) -> bool:
+        return not self.followers and not self.watched and not self.pins
+
+    def push(self, frame: bytes) -> int:
+        """Take the next event's frame into the ring. Returns by how many bytes the ring grew."""
+        if self.ring is None:
+            self.ring = deque()
+        before = self.ring_bytes
+        self.ring.append(frame)
+        self.ring_bytes += len(frame)
+        while len(self.ring) > RING_EVENTS or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
+            self.ring_bytes -= len(self.ring.popleft())
+        return self.ring_bytes - before
+
+    def trim(self) -> int:
+        """Drop the ring. Returns how many bytes it held."""
+        freed, self.ring, self.ring_bytes = self.ring_bytes, None, 0
+        return freed
+
+    @property
+    def ring_start(self) -> int:
+        """The seq before the ring's first frame."""
+        return (self.seq or 0) - (len(self.ring) if self.ring else 0)
+
+    def after(self, seq: int) -> list[bytes] | None:
+        """Frames of every event with a seq greater than `seq`, or None when the ring does not reach back that far."""
+        if self.seq is None or seq < self.ring_start:
+            return None
+        if seq >= self.seq or self.ring is None:
+            return []
+        skip = seq - self.ring_start
+        return list(self.ring)[skip:] if skip else list(self.ring)

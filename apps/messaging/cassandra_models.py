@@ -1,0 +1,181 @@
+"""The tables of the store in Cassandra: the one source of their schema, for `setup()` and `manage.py sync_cassandra`.
+
+The hot path never goes through these classes (one insert at a time reaches 185/s): see backends/store_cassandra.py.
+
+Absent numbers are 0 and absent texts "", since a null would be written as a tombstone. Write timestamps are log positions
+(ports.write_stamp), not times: time-window compaction therefore counts its windows in records, a "minute" being 60 million
+of one partition of the log. A table's rows thus still settle in the order in which they were written, and expire together.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from cassandra.cqlengine import columns
+from django_cassandra_engine.models import DjangoCassandraModel
+
+_WINDOWS = {
+    "class": "org.apache.cassandra.db.compaction.TimeWindowCompactionStrategy",
+    "compaction_window_unit": "MINUTES",
+    "compaction_window_size": "1",
+}
+IDEMPOTENCY_TTL_S = 72 * 3600  # at least 48 h are promised
+
+
+class StreamEvent(DjangoCassandraModel):
+    __table_name__ = "stream_events"
+    __options__: Mapping[str, object] = {"compaction": _WINDOWS}
+    stream = columns.Text(primary_key=True, partition_key=True)
+    block = columns.BigInt(primary_key=True, partition_key=True)
+    seq = columns.BigInt(primary_key=True, clustering_order="ASC")
+    event = columns.Blob()
+
+    class Meta:
+        get_pk_field = "stream"
+
+
+class StreamHead(DjangoCassandraModel):
+    __table_name__ = "stream_heads"
+    stream = columns.Text(primary_key=True)
+    seq = columns.BigInt()
+    count = columns.BigInt()
+    created_at = columns.BigInt()
+    log_partition = columns.Integer()
+    log_offset = columns.BigInt()
+    bucket = columns.Text()
+    bucket_rows = columns.BigInt()
+
+    class Meta:
+        get_pk_field = "stream"
+
+
+class Idempotency(DjangoCassandraModel):
+    __table_name__ = "idempotency"
+    __options__: Mapping[str, object] = {
+        "compaction": _WINDOWS,
+        "default_time_to_live": IDEMPOTENCY_TTL_S,
+        "gc_grace_seconds": 10_800,
+    }
+    stream = columns.Text(primary_key=True, partition_key=True)
+    dedupe = columns.Text(primary_key=True, partition_key=True)
+    log_offset = columns.BigInt(primary_key=True, clustering_order="DESC")
+    log_partition = columns.Integer()
+    event_id = columns.BigInt()
+    seq = columns.BigInt()
+    created_at = columns.BigInt()
+
+    class Meta:
+        get_pk_field = "stream"
+
+
+class Message(DjangoCassandraModel):
+    """`content` is sealed; content_id names the event it came with: the message itself, or its newest edit."""
+
+    __table_name__ = "messages"
+    __options__: Mapping[str, object] = {"compaction": _WINDOWS}
+    channel_id = columns.BigInt(primary_key=True, partition_key=True)
+    bucket = columns.Text(primary_key=True, partition_key=True)
+    created_at = columns.BigInt(primary_key=True, clustering_order="DESC")
+    seq = columns.BigInt(primary_key=True, clustering_order="DESC")
+    message_id = columns.BigInt()
+    n = columns.BigInt()
+    sender_id = columns.BigInt()
+    kind = columns.Text()
+    client_msg_id = columns.Text()
+    thread_id = columns.BigInt()
+    thread_n = columns.BigInt()
+    also_in_channel = columns.Boolean()
+    content = columns.Blob()
+    content_id = columns.BigInt()
+    content_at = columns.BigInt()
+    editor_id = columns.BigInt()
+    deleted_at = columns.BigInt()
+    reactions = columns.Map(columns.Text, columns.BigInt)
+    reply_total = columns.BigInt()
+    last_reply_at = columns.BigInt()
+    replies_deleted = columns.Set(columns.BigInt)
+
+    class Meta:
+        get_pk_field = "channel_id"
+
+
+class ThreadReply(DjangoCassandraModel):
+    """The same fields as Message, under the key of the thread."""
+
+    __table_name__ = "thread_replies"
+    __options__: Mapping[str, object] = {"compaction": _WINDOWS}
+    thread_id = columns.BigInt(primary_key=True)
+    seq = columns.BigInt(primary_key=True, clustering_order="ASC")
+    channel_id = columns.BigInt()
+    bucket = columns.Text()
+    created_at = columns.BigInt()
+    message_id = columns.BigInt()
+    n = columns.BigInt()
+    sender_id = columns.BigInt()
+    kind = columns.Text()
+    client_msg_id = columns.Text()
+    thread_n = columns.BigInt()
+    also_in_channel = columns.Boolean()
+    content = columns.Blob()
+    content_id = columns.BigInt()
+    content_at = columns.BigInt()
+    editor_id = columns.BigInt()
+    deleted_at = columns.BigInt()
+    reactions = columns.Map(columns.Text, columns.BigInt)
+    reply_total = columns.BigInt()
+    last_reply_at = columns.BigInt()
+    replies_deleted = columns.Set(columns.BigInt)
+
+    class Meta:
+        get_pk_field = "thread_id"
+
+
+class MessageVersion(DjangoCassandraModel):
+    __table_name__ = "message_versions"
+    message_id = columns.BigInt(primary_key=True)
+    event_id = columns.BigInt(primary_key=True, clustering_order="DESC")
+    created_at = columns.BigInt()
+    editor_id = columns.BigInt()
+    sealed = columns.Blob()
+
+    class Meta:
+        get_pk_field = "message_id"
+
+
+class MessageById(DjangoCassandraModel):
+    __table_name__ = "message_by_id"
+    message_id = columns.BigInt(primary_key=True)
+    channel_id = columns.BigInt()
+    sender_id = columns.BigInt()
+    bucket = columns.Text()
+    created_at = columns.BigInt()
+    seq = columns.BigInt()
+    thread_id = columns.BigInt()
+    parent_bucket = columns.Text()
+    parent_created_at = columns.BigInt()
+    parent_seq = columns.BigInt()
+    also_in_channel = columns.Boolean()
+
+    class Meta:
+        get_pk_field = "message_id"
+
+
+class ChannelBucket(DjangoCassandraModel):
+    __table_name__ = "channel_buckets"
+    channel_id = columns.BigInt(primary_key=True)
+    bucket = columns.Text(primary_key=True, clustering_order="DESC")
+    first_seq = columns.BigInt()
+    first_created_at = columns.BigInt()
+
+    class Meta:
+        get_pk_field = "channel_id"
+
+
+TABLES: Sequence[type[DjangoCassandraModel]] = (
+    StreamEvent,
+    StreamHead,
+    Idempotency,
+    Message,
+    ThreadReply,
+    MessageVersion,
+    MessageById,
+    ChannelBucket,
+)

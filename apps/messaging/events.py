@@ -1,0 +1,83 @@
+"""Events of a message's life, all in the stream of its channel."""
+
+from typing import ClassVar
+
+import msgspec
+
+from apps.eventlog.events import Event
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A mention found in the text at the post. `kind`: user, channel or here. `handle` is as written, without the @."""
+
+    kind: str
+    handle: str
+    user_id: str | None = None
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What is sealed. `html` is the rendered text, absent when it would say no more than the escaped text."""
+
+    text: str
+    html: str | None = None
+    mentions: list[Mention] = []
+
+
+class MessagePosted(Event, frozen=True, kw_only=True):
+    """Envelope.event_id is the message id, Envelope.actor_id the sender; the content is sealed.
+
+    kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
+    """
+
+    type: ClassVar[str] = "message.posted"
+    channel_id: str
+    message_id: str
+    sender_id: str
+    kind: str = "text"
+    client_msg_id: str | None = None
+    thread_id: str | None = None
+    also_in_channel: bool = False
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where the message that an event changes lies in the store, so that the sequencer needs no look-up."""
+
+    channel_id: str
+    message_id: str
+    bucket: str
+    created_at: int
+    seq: int
+    thread_id: str | None = None
+    parent: tuple[int, str, int, int] | None = None
+    also_in_channel: bool = False
+
+
+class MessageEdited(Event, frozen=True, kw_only=True):
+    """The new content is sealed."""
+
+    type: ClassVar[str] = "message.edited"
+    target: Target
+
+
+class MessageDeleted(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "message.deleted"
+    target: Target
+
+
+class ReactionAdded(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "reaction.added"
+    target: Target
+    emoji: str
+    user_id: str
+
+
+class ReactionRemoved(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "reaction.removed"
+    target: Target
+    emoji: str
+    user_id: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    event.type: event for event in (MessagePosted, MessageEdited, MessageDeleted, ReactionAdded, ReactionRemoved)
+}

@@ -1,0 +1,32 @@
+"""What an event of a channel's stream means for the store: read once here for every backend."""
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from apps.eventlog.events import Event, Sequenced
+from apps.messaging.events import EVENTS
+
+_log = logging.getLogger(__name__)
+_decoders: Mapping[str, msgspec.msgpack.Decoder[Event]] = {
+    name: msgspec.msgpack.Decoder(event) for name, event in EVENTS.items()
+}
+# What lasts is deterministic: a deletion is final, whenever a late edit arrives.
+IDEMPOTENCY_MS = 48 * 3600 * 1000
+
+
+def body(event: Sequenced) -> Event | None:
+    """The body of one of this room's events, else None.
+
+    One that can't be read is logged and counts as foreign: it keeps its place in the stream and changes no message, rather
+    than stopping the partition for everyone.
+    """
+    decoder = _decoders.get(event.envelope.type)
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(event.envelope.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _log.exception("unreadable body of %s at %s seq %d", event.envelope.type, event.stream, event.seq)
+        return None

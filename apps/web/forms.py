@@ -1,0 +1,60 @@
+"""Fields of the pages. What is good input is decided by the actions; these only say what a page asks for."""
+
+from typing import Any
+
+from django import forms
+
+from apps.accounts.models import EMAIL_MAX, NAME_MAX
+from apps.accounts.passwords import PASSWORD_MAX
+from apps.core.errors import AppError
+
+
+def _text(label: str, *, autocomplete: str, max_length: int, **attrs: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": autocomplete, "maxlength": str(max_length)} | attrs)
+    return forms.CharField(label=label, max_length=max_length, widget=widget)
+
+
+def _email() -> forms.CharField:
+    widget = forms.EmailInput(attrs={"autocomplete": "email", "maxlength": str(EMAIL_MAX), "inputmode": "email"})
+    return forms.CharField(label="E-mail address", max_length=EMAIL_MAX, widget=widget)
+
+
+def _password(label: str, *, autocomplete: str, help_text: str = "") -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": str(PASSWORD_MAX)})
+    return forms.CharField(label=label, max_length=PASSWORD_MAX, strip=False, widget=widget, help_text=help_text)
+
+
+class PageForm(forms.Form):
+    """A form whose action's errors are shown where they belong."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+
+    def take(self, error: AppError) -> int:
+        """Shows `error`; returns the status of the answer."""
+        by_field = error.extra.get("errors", {})
+        for field, texts in by_field.items():
+            for text in texts:
+                self.add_error(field if field in self.fields else None, text)
+        if not by_field:
+            self.add_error(None, error.detail)
+        return error.status
+
+
+class SignInForm(PageForm):
+    email = _email()
+    password = _password("Password", autocomplete="current-password")
+
+
+class SignUpForm(PageForm):
+    name = _text("Your name", autocomplete="name", max_length=NAME_MAX)
+    email = _email()
+    password = _password("Password", autocomplete="new-password", help_text="At least 8 characters.")
+
+
+class ResetForm(PageForm):
+    email = _email()
+
+
+class NewPasswordForm(PageForm):
+    password = _password("New password", autocomplete="new-password", help_text="At least 8 characters.")

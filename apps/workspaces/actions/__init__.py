@@ -1,0 +1,33 @@
+"""Verbs of this room."""
+
+from apps.workspaces.actions.bots import create_bot, issue_bot_token, remove_bot, revoke_bot_token
+from apps.workspaces.actions.invitations import Accepted, NewInvitation, accept_invite, create_invite, revoke_invite
+from apps.workspaces.actions.members import (
+    change_handle,
+    change_name,
+    change_role,
+    deactivate_member,
+    reactivate_member,
+    update_member,
+)
+from apps.workspaces.actions.workspaces import create_workspace, rename_workspace
+
+__all__ = [
+    "Accepted",
+    "NewInvitation",
+    "accept_invite",
+    "change_handle",
+    "change_name",
+    "change_role",
+    "create_bot",
+    "create_invite",
+    "create_workspace",
+    "deactivate_member",
+    "issue_bot_token",
+    "reactivate_member",
+    "remove_bot",
+    "rename_workspace",
+    "revoke_bot_token",
+    "revoke_invite",
+    "update_member",
+]

@@ -1,0 +1,73 @@
+"""Workspaces are made and renamed."""
+
+import secrets
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts import limits
+from apps.accounts.models import User
+from apps.accounts.policies import require_person
+from apps.accounts.principal import Principal
+from apps.core.errors import ConflictError
+from apps.core.text import clean_line
+from apps.eventlog import outbox, streams
+from apps.workspaces import audit, events, handles, keys, policies
+from apps.workspaces.actions.joining import add_member, require_room_for_another
+from apps.workspaces.actions.standing import acting, require
+from apps.workspaces.models import NAME_MAX, Member, Role, Workspace
+
+CREATE_LIMIT = limits.Limit("workspace-create", burst=20, per_minute=0.5)
+_SLUG_CHARS = 40
+_TRIES = 5
+
+
+def clean_workspace_name(value: str) -> str:
+    return clean_line(value, field="name", max_chars=NAME_MAX)
+
+
+def create_workspace(*, actor: Principal, name: str) -> Member:
+    """The creator's membership with `workspace` loaded. Raises InvalidError, ConflictError, ForbiddenError."""
+    require_person(actor)
+    limits.spend(CREATE_LIMIT, actor.user_id)
+    cleaned = clean_workspace_name(name)
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(id=actor.user_id)
+        require_room_for_another(user.pk)
+        workspace = _insert(cleaned, user)
+        keys.make_data_key(workspace.pk)
+        member = add_member(workspace=workspace, user=user, role=Role.OWNER, actor_id=user.pk)
+        audit.record(workspace_id=workspace.pk, actor_id=user.pk, action="workspace.created", name=cleaned)
+    return member
+
+
+def _insert(name: str, creator: User) -> Workspace:
+    base = handles.ascii_words(name, joint="-").replace(".", "-").replace("_", "-")[:_SLUG_CHARS].strip("-") or "team"
+    slug = base
+    for _ in range(_TRIES):
+        try:
+            with transaction.atomic():
+                return Workspace.objects.create(name=name, slug=slug, creator=creator)
+        except IntegrityError:
+            slug = f"{base}-{secrets.token_hex(4)}"
+    raise ConflictError("No free address was found for this name.")
+
+
+def rename_workspace(*, actor: Principal, workspace_id: int, name: str) -> Member:
+    """The actor's membership with `workspace` loaded. Raises InvalidError, NotFoundError, ForbiddenError."""
+    cleaned = clean_workspace_name(name)
+    with acting(actor, workspace_id) as me:
+        require(policies.can_rename_workspace(me.role))
+        workspace = me.workspace
+        if workspace.name != cleaned:
+            old, workspace.name = workspace.name, cleaned
+            workspace.save(update_fields=["name"])
+            audit.record(
+                workspace_id=workspace_id, actor_id=actor.user_id, action="workspace.renamed", old=old, new=cleaned
+            )
+            outbox.enqueue(
+                stream=streams.workspace(workspace_id),
+                event=events.WorkspaceUpdated(workspace_id=str(workspace_id), name=cleaned),
+                actor_id=actor.user_id,
+                workspace_id=workspace_id,
+            )
+    return me

@@ -1,0 +1,157 @@
+"""REST: members, invitations, audit log. What also needs the rooms above (channels, seq) is in apps/web/api.py."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.api import CURSOR, LIMIT, NOTHING, PublicView, parsed
+from apps.accounts.authentication import principal_of
+from apps.accounts.models import EMAIL_MAX
+from apps.core.errors import InvalidError
+from apps.core.fields import Flag, Id, Text, Whole
+from apps.core.pagination import parse_limit
+from apps.workspaces import actions, queries
+from apps.workspaces.models import HANDLE_MAX, Role
+
+
+class MemberPatchIn(serializers.Serializer[Any]):
+    role = Text(max_length=10, required=False)
+    active = Flag(required=False)
+    handle = Text(max_length=HANDLE_MAX + 1, required=False)
+
+
+class InviteIn(serializers.Serializer[Any]):
+    email = Text(max_length=EMAIL_MAX, required=False, allow_null=True)
+    role = Text(max_length=10, required=False)
+    max_uses = Whole(required=False, allow_null=True, help_text="Default 100; with an email always 1.")
+    expires_in = Whole(required=False, allow_null=True, help_text="Seconds; default 14 days.")
+
+
+class MemberOut(serializers.Serializer[Any]):
+    user_id = Id()
+    name = serializers.CharField()
+    handle = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices)
+    is_bot = serializers.BooleanField()
+    active = serializers.BooleanField()
+    joined_at = serializers.IntegerField()
+
+
+class MemberPageOut(serializers.Serializer[Any]):
+    results = MemberOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class InvitationOut(serializers.Serializer[Any]):
+    id = Id()
+    email = serializers.CharField(allow_null=True)
+    role = serializers.ChoiceField(Role.choices)
+    inviter_id = Id()
+    created_at = serializers.IntegerField()
+    expires_at = serializers.IntegerField()
+    uses = serializers.IntegerField()
+    max_uses = serializers.IntegerField()
+
+
+class NewInvitationOut(InvitationOut):
+    code = serializers.CharField(help_text="Shown only now.")
+    url = serializers.CharField(help_text="Shown only now.")
+
+
+class InvitationPageOut(serializers.Serializer[Any]):
+    results = InvitationOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class NamedWorkspaceOut(serializers.Serializer[Any]):
+    id = Id()
+    name = serializers.CharField()
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    workspace = NamedWorkspaceOut()
+    inviter = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices)
+
+
+class AuditEntryOut(serializers.Serializer[Any]):
+    id = Id()
+    actor_id = Id(allow_null=True)
+    action = serializers.CharField()
+    target = serializers.CharField()
+    detail = serializers.DictField()
+    at = serializers.IntegerField()
+
+
+class AuditPageOut(serializers.Serializer[Any]):
+    results = AuditEntryOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+def page_of(request: Request) -> dict[str, Any]:
+    """`cursor` and `limit` of a list. Raises InvalidError."""
+    cursor = request.query_params.get("cursor")
+    if cursor is not None and len(cursor) > 400:  # noqa: PLR2004 - longer than any that we make
+        raise InvalidError(errors={"cursor": ["not a cursor from an earlier page"]})
+    return {"cursor": cursor, "limit": parse_limit(request.query_params.get("limit"))}
+
+
+class MemberView(APIView):
+    @extend_schema(request=MemberPatchIn, responses=MemberOut)
+    def patch(self, request: Request, workspace_id: int, user_id: int) -> Response:
+        member = actions.update_member(
+            actor=principal_of(request), workspace_id=workspace_id, user_id=user_id, **parsed(MemberPatchIn, request)
+        )
+        return Response(queries.present_member(member))
+
+
+class InvitationListView(APIView):
+    @extend_schema(request=InviteIn, responses={201: NewInvitationOut})
+    def post(self, request: Request, workspace_id: int) -> Response:
+        made = actions.create_invite(
+            actor=principal_of(request), workspace_id=workspace_id, **parsed(InviteIn, request)
+        )
+        return Response(
+            queries.present_invitation(made.invitation) | {"code": made.code, "url": made.url},
+            status=status.HTTP_201_CREATED,
+        )
+
+    @extend_schema(parameters=[CURSOR, LIMIT], responses=InvitationPageOut)
+    def get(self, request: Request, workspace_id: int) -> Response:
+        page = queries.visible_invitations(actor=principal_of(request), workspace_id=workspace_id, **page_of(request))
+        return Response(
+            {"results": [queries.present_invitation(row) for row in page.results], "next_cursor": page.next_cursor}
+        )
+
+
+class InvitationView(APIView):
+    @extend_schema(responses={204: NOTHING})
+    def delete(self, request: Request, workspace_id: int, invitation_id: int) -> Response:
+        actions.revoke_invite(actor=principal_of(request), workspace_id=workspace_id, invitation_id=invitation_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class InvitationPreviewView(PublicView):
+    @extend_schema(responses=PreviewOut, auth=[])
+    def get(self, request: Request, code: str) -> Response:  # noqa: ARG002 - Django's signature
+        found = queries.preview(code)
+        return Response(
+            {
+                "workspace": {"id": str(found.workspace.pk), "name": found.workspace.name},
+                "inviter": found.inviter,
+                "role": found.role,
+            }
+        )
+
+
+class AuditView(APIView):
+    @extend_schema(parameters=[CURSOR, LIMIT], responses=AuditPageOut)
+    def get(self, request: Request, workspace_id: int) -> Response:
+        page = queries.visible_audit(actor=principal_of(request), workspace_id=workspace_id, **page_of(request))
+        return Response(
+            {"results": [queries.present_audit(row) for row in page.results], "next_cursor": page.next_cursor}
+        )

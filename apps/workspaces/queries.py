@@ -1,0 +1,248 @@
+"""Reads. `Member`s come with their `user` loaded."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from apps.accounts.policies import require_person
+from apps.accounts.principal import Principal
+from apps.accounts.tokens import digest
+from apps.core import pagination
+from apps.core.clock import now, to_ms
+from apps.core.errors import ForbiddenError, NotFoundError
+from apps.core.text import storable
+from apps.eventlog import streams
+from apps.workspaces import policies
+from apps.workspaces.models import AuditEntry, Invitation, Member, Workspace
+
+MAX_IDS = 1000
+MAX_HANDLES = 100
+QUERY_MAX = 80
+
+
+def member(workspace_id: int, user_id: int) -> Member:
+    """Raises NotFoundError unless active."""
+    found = (
+        Member.objects.select_related("user").filter(active=True, workspace_id=workspace_id, user_id=user_id).first()
+    )
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def any_member(workspace_id: int, user_id: int) -> Member:
+    """Also a deactivated one. Raises NotFoundError."""
+    found = Member.objects.select_related("user").filter(workspace_id=workspace_id, user_id=user_id).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def member_many(workspace_id: int, user_ids: Collection[int], *, active_only: bool = True) -> dict[int, Member]:
+    """By user id; unknown ones are left out. At most MAX_IDS."""
+    rows = Member.objects.select_related("user").filter(
+        workspace_id=workspace_id, user_id__in=sorted(set(user_ids))[:MAX_IDS]
+    )
+    return {row.user_id: row for row in (rows.filter(active=True) if active_only else rows)}
+
+
+def role_of(workspace_id: int, user_id: int) -> str | None:
+    """None unless an active member. One narrow query."""
+    return (
+        Member.objects.filter(active=True, workspace_id=workspace_id, user_id=user_id)
+        .values_list("role", flat=True)
+        .first()
+    )
+
+
+def handles(workspace_id: int, names: Collection[str]) -> dict[str, int]:
+    """Lower-case handle -> user id, active members only. At most MAX_HANDLES are looked up."""
+    wanted = sorted({name.lower() for name in names})[:MAX_HANDLES]
+    rows = Member.objects.filter(active=True, workspace_id=workspace_id, handle__in=wanted) if wanted else None
+    return dict(rows.values_list("handle", "user_id")) if rows is not None else {}
+
+
+def members(
+    workspace_id: int,
+    *,
+    q: str = "",
+    active_only: bool = False,
+    among: "QuerySet[Any] | Collection[int] | None" = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> pagination.Page[Member]:
+    """Everyone, or who matches `q` by handle or name, ordered by handle; of the user ids `among` when given."""
+    rows = Member.objects.select_related("user").filter(workspace_id=workspace_id)
+    if among is not None:
+        rows = rows.filter(user_id__in=among)
+    if active_only:
+        rows = rows.filter(active=True)
+    words = q.strip().removeprefix("@")[:QUERY_MAX]
+    if not storable(words):
+        rows = rows.none()
+    elif words:
+        rows = rows.filter(Q(handle__startswith=words.lower()) | Q(user__name__icontains=words))
+    return pagination.page_by_text(rows, field="handle", key=lambda row: row.handle, cursor=cursor, limit=limit)
+
+
+def workspaces_of(user_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[Member]:
+    """The user's active memberships with `workspace` loaded, oldest workspace first."""
+    rows = Member.objects.select_related("workspace", "user").filter(active=True, user_id=user_id)
+    if cursor:
+        rows = rows.filter(workspace_id__gt=pagination.decode(cursor, int)[0])
+    found = list(rows.order_by("workspace_id")[: limit + 1])
+    more = len(found) > limit
+    return pagination.Page(found[:limit], pagination.encode(found[limit - 1].workspace_id) if more else None)
+
+
+def membership(workspace_id: int, user_id: int) -> Member:
+    """`member` with its `workspace` loaded. Raises NotFoundError."""
+    rows = Member.objects.select_related("workspace", "user")
+    found = rows.filter(active=True, workspace_id=workspace_id, user_id=user_id).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def workspace(workspace_id: int) -> Workspace:
+    """Raises NotFoundError."""
+    found = Workspace.objects.filter(id=workspace_id).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an invitation shows to whoever holds its link. `email` is the address that it is bound to."""
+
+    invitation: Invitation
+    workspace: Workspace
+    inviter: str
+    role: str
+    email: str | None
+
+
+DEAD_INVITATION = "This invitation is no longer valid. Ask for a new one."
+
+
+def invitation_by_code(code: str) -> Invitation | None:
+    """Dead ones too."""
+    rows = Invitation.objects.select_related("workspace", "inviter")
+    return rows.filter(code_hash=digest(code)).first()
+
+
+def usable(invitation: Invitation) -> bool:
+    """Alive, and its inviter could still make it today."""
+    if invitation.revoked_at is not None or invitation.expires_at <= now() or invitation.uses >= invitation.max_uses:
+        return False
+    role = role_of(invitation.workspace_id, invitation.inviter_id)
+    return role is not None and policies.can_grant(role, invitation.role)
+
+
+def preview(code: str) -> Preview:
+    """Raises NotFoundError for unknown, expired, revoked and used-up ones alike."""
+    found = invitation_by_code(code)
+    if found is None or not usable(found):
+        raise NotFoundError(DEAD_INVITATION)
+    return Preview(found, found.workspace, found.inviter.name, found.role, found.email)
+
+
+def visible_invitations(
+    *, actor: Principal, workspace_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[Invitation]:
+    """All for admins, one's own for others. Raises NotFoundError, ForbiddenError."""
+    require_person(actor)
+    role = member(workspace_id, actor.user_id).role
+    inviter_id = None if policies.is_admin(role) else actor.user_id
+    return invitations(workspace_id, inviter_id=inviter_id, cursor=cursor, limit=limit)
+
+
+def visible_audit(
+    *, actor: Principal, workspace_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[AuditEntry]:
+    """Raises NotFoundError, ForbiddenError."""
+    require_person(actor)
+    if not policies.can_see_audit(member(workspace_id, actor.user_id).role):
+        raise ForbiddenError("Only admins see the audit log.")
+    return audit(workspace_id, cursor=cursor, limit=limit)
+
+
+def invitations(
+    workspace_id: int, *, inviter_id: int | None = None, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[Invitation]:
+    """Those that can still be used (as far as a query can tell), newest first; of one inviter when given."""
+    rows = Invitation.objects.filter(workspace_id=workspace_id, revoked_at=None, expires_at__gt=now())
+    if inviter_id is not None:
+        rows = rows.filter(inviter_id=inviter_id)
+    return _newest_first(rows, cursor=cursor, limit=limit)
+
+
+def audit(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[AuditEntry]:
+    """Newest first."""
+    return _newest_first(AuditEntry.objects.filter(workspace_id=workspace_id), cursor=cursor, limit=limit)
+
+
+def bots(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[Member]:
+    rows = Member.objects.select_related("user").filter(active=True, workspace_id=workspace_id, user__is_bot=True)
+    return pagination.page_by_text(rows, field="handle", key=lambda row: row.handle, cursor=cursor, limit=limit)
+
+
+def _newest_first(rows: QuerySet[Any], *, cursor: str | None, limit: int) -> pagination.Page[Any]:
+    if cursor:
+        rows = rows.filter(id__lt=pagination.decode(cursor, int)[0])
+    found = list(rows.order_by("-id")[: limit + 1])
+    more = len(found) > limit
+    return pagination.Page(found[:limit], pagination.encode(found[limit - 1].pk) if more else None)
+
+
+def present_member(row: Member) -> dict[str, Any]:
+    """Member of docs/protocol.md."""
+    return {
+        "user_id": str(row.user_id),
+        "name": row.user.name,
+        "handle": row.handle,
+        "role": row.role,
+        "is_bot": row.user.is_bot,
+        "active": row.active,
+        "joined_at": to_ms(row.joined_at),
+    }
+
+
+def present_workspace(row: Member, *, seq: int | None) -> dict[str, Any]:
+    """Workspace of docs/protocol.md as this member sees it; `seq` is the head of its stream, None when unknown now."""
+    return {
+        "id": str(row.workspace_id),
+        "name": row.workspace.name,
+        "slug": row.workspace.slug,
+        "role": row.role,
+        "created_at": to_ms(row.workspace.created_at),
+        "stream": streams.workspace(row.workspace_id),
+        "seq": seq,
+    }
+
+
+def present_invitation(row: Invitation) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "email": row.email,
+        "role": row.role,
+        "inviter_id": str(row.inviter_id),
+        "created_at": to_ms(row.created_at),
+        "expires_at": to_ms(row.expires_at),
+        "uses": row.uses,
+        "max_uses": row.max_uses,
+    }
+
+
+def present_audit(row: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "actor_id": None if row.actor_id is None else str(row.actor_id),
+        "action": row.action,
+        "target": row.target,
+        "detail": row.detail,
+        "at": to_ms(row.at),
+    }

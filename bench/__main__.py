@@ -1,0 +1,56 @@
+"""`python -m bench NAME [--json] [options]`: what the product does on this machine, measured."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from bench import cpu, fanout, history, idle, post, resume
+from bench.measure import conditions, raise_file_limit
+from bench.stage import report
+
+BENCHES: dict[str, ModuleType] = {
+    "post": post,
+    "history": history,
+    "fanout": fanout,
+    "idle": idle,
+    "resume": resume,
+    "cpu": cpu,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True)
+    for name, module in BENCHES.items():
+        one = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0], description=module.__doc__)
+        one.add_argument("--json", action="store_true", help="print one line of JSON and nothing else on standard output")
+        one.add_argument("--profile", choices=("embedded", "cluster"), default="embedded")
+        one.add_argument("--out", help="also write the JSON, sweeps included, to this file")
+        module.arguments(one)
+    options = parser.parse_args(argv)
+    raise_file_limit()
+    found = conditions(profile=options.profile)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
+
+    say(f"{found['cores']} cores, load {found['load_1m']}, shared with {', '.join(found['shared_with']) or 'nobody'}")
+    started = time.monotonic()
+    run: Callable[[argparse.Namespace, Callable[[str], None]], dict[str, Any]] = BENCHES[options.name].run
+    figures = run(options, say)
+    found["took_s"] = round(time.monotonic() - started, 1)
+    found["shared_with_after"] = conditions()["shared_with"]
+    if options.out:
+        with open(options.out, "w") as file:
+            json.dump({"bench": options.name, **figures, "conditions": found}, file, indent=1)
+    figures.pop("sweeps", None)
+    report(options.name, figures, found, as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Many people in a workspace at once, straight into the database of a running product: hashing 1,000 passwords takes minutes.
+
+Run with the product's environment: `python -m bench.seed` reads {"workspace_id", "count", "prefix"} from standard input and
+prints {"users": [{"id", "token"}]}. The rows are new ones, so no cache of the product can know better.
+"""
+
+import json
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+import django
+from django.db import transaction
+
+
+def seed(workspace_id: int, count: int, prefix: str) -> list[dict[str, str]]:
+    from apps.accounts.models import AuthSession, User  # noqa: PLC0415 - after django.setup()
+    from apps.accounts.tokens import sign_access  # noqa: PLC0415
+    from apps.core.clock import now  # noqa: PLC0415
+    from apps.core.ids import new_id  # noqa: PLC0415
+    from apps.workspaces.models import Member, Role  # noqa: PLC0415
+
+    at = now()
+    users = [
+        User(id=new_id(), email=f"{prefix}{n}@bench.example", name=f"{prefix} {n}", password="!") for n in range(count)
+    ]
+    sessions = [
+        AuthSession(user=user, kind=AuthSession.Kind.API, expires_at=at + timedelta(days=1)) for user in users
+    ]
+    members = [
+        Member(workspace_id=workspace_id, user=user, role=Role.MEMBER, handle=f"{prefix}{n}")
+        for n, user in enumerate(users)
+    ]
+    with transaction.atomic():
+        User.objects.bulk_create(users, batch_size=500)
+        AuthSession.objects.bulk_create(sessions, batch_size=500)
+        Member.objects.bulk_create(members, batch_size=500)
+    return [
+        {"id": str(user.pk), "token": sign_access(user_id=user.pk, session_id=session.pk, at=at)}
+        for user, session in zip(users, sessions, strict=True)
+    ]
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slackclone.settings")
+    django.setup()
+    from apps.eventlog import leases  # noqa: PLC0415 - after django.setup()
+
+    asked: dict[str, Any] = json.load(sys.stdin)
+    lease = leases.hold()
+    try:
+        json.dump({"users": seed(int(asked["workspace_id"]), asked["count"], asked["prefix"])}, sys.stdout)
+    finally:
+        lease.release()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+import type { Message } from "@slackclone/client";
+import { createEffect, type JSX } from "solid-js";
+import { myId } from "../state/store";
+import { linkify } from "../text/linkify";
+import { highlightMentions } from "../text/mentions";
+import { sanitize } from "../text/sanitize";
+
+const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,6}$/u;
+
+/** The text of a message, built as DOM: from cleaned HTML when there is some, else from the text itself. */
+export function MessageBody(props: { message: Pick<Message, "text" | "html" | "mentions"> }): JSX.Element {
+  let element!: HTMLDivElement;
+  createEffect(() => {
+    const { html, text, mentions } = props.message;
+    const content = html === null ? plain(text) : sanitize(html);
+    highlightMentions(content, mentions, myId());
+    element.replaceChildren(content);
+  });
+  return (
+    <div
+      ref={element}
+      class="message-body"
+      classList={{
+        "message-body-plain": props.message.html === null,
+        "message-body-emoji": props.message.text.length <= 40 && EMOJI_ONLY.test(props.message.text),
+      }}
+      dir="auto"
+    />
+  );
+}
+
+function plain(text: string): DocumentFragment {
+  const content = document.createDocumentFragment();
+  for (const piece of linkify(text)) {
+    if (!piece.href) {
+      content.append(piece.text);
+      continue;
+    }
+    const link = document.createElement("a");
+    link.href = piece.href;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer nofollow";
+    link.textContent = piece.text;
+    content.append(link);
+  }
+  return content;
+}

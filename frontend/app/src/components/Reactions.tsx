@@ -1,0 +1,62 @@
+import type { Message, Reaction } from "@slackclone/client";
+import { For, type JSX, Show } from "solid-js";
+import { toggleReaction } from "../state/verbs";
+import { myId, nameOf, state } from "../state/store";
+import { pickEmoji } from "../state/ui";
+import { Icon } from "./Icon";
+
+const NAMED = 12;
+
+export function Reactions(props: { message: Message; canReact: boolean }): JSX.Element {
+  const workspaceId = () => state.channels[props.message.channel_id]?.workspace_id ?? "";
+  const who = (reaction: Reaction) => {
+    const names = reaction.user_ids
+      .slice(0, NAMED)
+      .map((id) => (id === myId() ? "You" : nameOf(workspaceId(), id)));
+    const more = reaction.user_ids.length - names.length;
+    return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""} reacted with ${reaction.emoji}`;
+  };
+  return (
+    <Show when={props.message.reactions.length > 0}>
+      <div class="reactions" role="group" aria-label="Reactions">
+        <For each={props.message.reactions}>
+          {(reaction) => {
+            const mine = () => reaction.user_ids.includes(myId());
+            return (
+              <button
+                type="button"
+                class="reaction"
+                classList={{ "reaction-mine": mine() }}
+                aria-pressed={mine()}
+                aria-label={who(reaction)}
+                data-tip={who(reaction)}
+                disabled={!props.canReact}
+                onClick={() => void toggleReaction(props.message, reaction.emoji)}
+              >
+                <span class="reaction-emoji" aria-hidden="true">
+                  {reaction.emoji}
+                </span>
+                <span class="reaction-count">{reaction.user_ids.length}</span>
+              </button>
+            );
+          }}
+        </For>
+        <Show when={props.canReact}>
+          <button
+            type="button"
+            class="reaction reaction-add"
+            aria-label="Add a reaction"
+            onClick={(event) =>
+              pickEmoji({
+                anchor: event.currentTarget,
+                pick: (emoji) => void toggleReaction(props.message, emoji, true),
+              })
+            }
+          >
+            <Icon name="smilePlus" size={16} />
+          </button>
+        </Show>
+      </div>
+    </Show>
+  );
+}

@@ -1,0 +1,67 @@
+import type { Id } from "@slackclone/client";
+import { createMemo, createRoot, createSignal } from "solid-js";
+
+export interface Route {
+  workspace: Id | null;
+  view: "channel" | "threads" | "none";
+  channel: Id | null;
+  message: Id | null;
+  thread: Id | null;
+}
+
+const PATTERN = /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+))?|(threads)(?:\/t\/(\d+))?))?\/?$/;
+
+export function parse(path: string): Route {
+  const match = PATTERN.exec(path);
+  const [, workspace, channel, message, channelThread, threads, followedThread] = match ?? [];
+  return {
+    workspace: workspace ?? null,
+    view: channel ? "channel" : threads ? "threads" : "none",
+    channel: channel ?? null,
+    message: message ?? null,
+    thread: channelThread ?? followedThread ?? null,
+  };
+}
+
+export function href(to: {
+  workspace: Id;
+  channel?: Id | null | undefined;
+  message?: Id | null | undefined;
+  thread?: Id | null | undefined;
+  view?: "threads";
+}): string {
+  let path = `/w/${to.workspace}`;
+  if (to.channel) {
+    path += `/c/${to.channel}`;
+    if (to.message) path += `/m/${to.message}`;
+  } else if (to.view) path += `/${to.view}`;
+  if (to.thread && path.split("/").length > 3) path += `/t/${to.thread}`;
+  return path;
+}
+
+const [path, setPath] = createSignal(location.pathname);
+
+/** Rises with every navigation, so that going to where one is already still counts (a permalink clicked twice). */
+const [visit, setVisit] = createSignal(0);
+
+window.addEventListener("popstate", () => {
+  setPath(location.pathname);
+  setVisit((n) => n + 1);
+});
+
+export function navigate(to: string, options: { replace?: boolean } = {}): void {
+  if (to !== location.pathname) history[options.replace ? "replaceState" : "pushState"](null, "", to);
+  setPath(to);
+  setVisit((n) => n + 1);
+}
+
+export const route = createRoot(() => createMemo(() => parse(path())));
+export { visit };
+
+/** For links that stay in the app but open a new tab with Ctrl, Cmd, Shift or the middle button. */
+export function follow(event: MouseEvent, to: string): void {
+  if (event.defaultPrevented || event.button !== 0) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  navigate(to);
+}

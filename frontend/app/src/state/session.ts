@@ -1,0 +1,417 @@
+import {
+  ApiError,
+  CLOSE,
+  type Channel,
+  type EventFrame,
+  type Id,
+  type Member,
+  type OutboxEntry,
+  RestClient,
+  SocketClient,
+  type Workspace,
+} from "@slackclone/client";
+import { batch } from "solid-js";
+import { produce, reconcile } from "solid-js/store";
+import { href, navigate, route } from "../router";
+import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
+import { forgetAll } from "./local";
+import { outboxStorage } from "./outbox-storage";
+import { countPosted, loadReads, startReading } from "./reads";
+import { myId, type Pending, setState, state } from "./store";
+import { toast } from "./toasts";
+
+const MEMBERS_LOADED_MAX = 2000;
+const SUBSCRIBED_DEADLINE_MS = 1000;
+
+export const rest = new RestClient();
+export let socket: SocketClient;
+
+/* ---- start ---- */
+
+export async function start(): Promise<void> {
+  try {
+    const me = await rest.me.get();
+    setState("me", me);
+    loadReads();
+    connect(me.id);
+    await followOneself(me.id);
+    await refreshWorkspaces();
+    setState("boot", "ready");
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "unauthenticated") signedOut();
+    else setState("boot", "error");
+  }
+}
+
+function connect(userId: Id): void {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  socket = new SocketClient({
+    url: `${scheme}//${location.host}/v1/socket`,
+    storage: outboxStorage(userId),
+  });
+  socket.on("state", (connection) => {
+    setState("connection", reconcile(connection));
+    if (connection.name === "open") setState("everOpen", true);
+    if (connection.name !== "closed") return;
+    if (connection.code === CLOSE.unauthenticated || connection.code === CLOSE.revoked) signedOut();
+  });
+  socket.on("event", onEvent);
+  socket.on("resync", ({ stream }) => void resync(stream));
+  socket.on("gone", ({ stream }) => {
+    if (stream.startsWith("c:")) lostChannel(stream.slice(2));
+  });
+  socket.on("sent", ({ client_msg_id, entry }) => {
+    if (state.pending[client_msg_id]) setState("pending", client_msg_id, { entry, state: "sent", error: null });
+  });
+  socket.on("outbox", syncPending);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) socket.wake();
+  });
+  socket.connect();
+}
+
+/** Subscribe first, then fetch. Without a connection the page still opens; the lists are fetched anew once there is one. */
+function followOneself(userId: Id): Promise<void> {
+  return new Promise((resolve) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      resolve();
+    }, SUBSCRIBED_DEADLINE_MS);
+    const stop = socket.on("subscribed", ({ stream }) => {
+      if (stream !== `u:${userId}`) return;
+      stop();
+      clearTimeout(timer);
+      if (late) void refreshWorkspaces();
+      resolve();
+    });
+    socket.subscribe({ [`u:${userId}`]: null });
+  });
+}
+
+export function signedOut(): void {
+  socket?.close();
+  location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
+}
+
+export async function signOut(): Promise<void> {
+  await rest.auth.signout();
+  // The next person at this browser is not to find what this one wrote.
+  for (const prefix of [`outbox:${myId()}:`, `draft:${myId()}:`, `reads:${myId()}`]) forgetAll(prefix);
+  socket.close();
+  location.assign("/signin");
+}
+
+/* ---- workspaces, channels, people ---- */
+
+export async function refreshWorkspaces(): Promise<void> {
+  const list = await rest.all((query) => rest.workspaces.list(query));
+  batch(() => {
+    for (const workspace of list) setState("workspaces", workspace.id, workspace);
+    setState(
+      "workspaceIds",
+      list.map((workspace) => workspace.id),
+    );
+  });
+  const first = route().workspace ?? list[0]?.id;
+  const order = [...list].sort((a, b) => Number(b.id === first) - Number(a.id === first));
+  const [shown, ...others] = order;
+  if (shown) await refreshWorkspace(shown);
+  // The others matter for their unread marks only, so they may come later.
+  for (const workspace of others) void refreshWorkspace(workspace).catch(() => undefined);
+}
+
+export async function refreshWorkspace(workspace: Workspace): Promise<void> {
+  if (workspace.role !== "guest") socket.subscribe({ [workspace.stream]: workspace.seq });
+  const channels = await rest.all((query) => rest.workspaces.channels(workspace.id, { ...query, filter: "mine" }));
+  const mine = new Set(channels.map((channel) => channel.id));
+  batch(() => {
+    for (const known of Object.values(state.channels)) {
+      if (known.workspace_id === workspace.id && known.is_member && !mine.has(known.id)) {
+        setState("channels", known.id, "is_member", false);
+      }
+    }
+    for (const channel of channels) putChannel(channel);
+    setState("loaded", workspace.id, true);
+  });
+  socket.subscribe(Object.fromEntries(channels.map((channel) => [channel.stream, channel.seq])));
+  void loadMembers(workspace.id);
+}
+
+async function loadMembers(workspaceId: Id): Promise<void> {
+  const members = await rest
+    .all((query) => rest.workspaces.members(workspaceId, query), MEMBERS_LOADED_MAX)
+    .catch(() => []);
+  putMembers(workspaceId, members);
+}
+
+export function putMembers(workspaceId: Id, members: readonly Member[]): void {
+  const added = Object.fromEntries(members.map((member) => [member.user_id, member]));
+  setState("members", workspaceId, (known) => ({ ...known, ...added }));
+}
+
+/** An answer can be older than what the socket told meanwhile; counts only rise. */
+export function putChannel(channel: Channel): void {
+  const known = state.channels[channel.id];
+  const newer = known !== undefined && known.seq > channel.seq;
+  setState("channels", channel.id, {
+    ...channel,
+    ...(newer ? { seq: known.seq, count: known.count, last_message_at: known.last_message_at } : {}),
+  });
+  if (channel.is_member) startReading(channel);
+}
+
+export async function enterChannel(id: Id): Promise<Channel> {
+  const channel = await rest.channels.get(id);
+  putChannel(channel);
+  socket.subscribe({ [channel.stream]: channel.seq });
+  return channel;
+}
+
+function lostChannel(channelId: Id): void {
+  const channel = state.channels[channelId];
+  if (!channel) return;
+  if (channel.kind === "public") {
+    setState("channels", channelId, "is_member", false);
+    return;
+  }
+  if (route().channel === channelId) {
+    toast(`You are no longer in ${channel.name ?? "this conversation"}.`);
+    navigate(href({ workspace: channel.workspace_id }), { replace: true });
+  }
+  batch(() => {
+    setState(
+      produce((draft) => {
+        for (const id of draft.timelines[channelId]?.ids ?? []) delete draft.messages[id];
+        delete draft.timelines[channelId];
+        delete draft.channels[channelId];
+      }),
+    );
+  });
+}
+
+/* ---- events ---- */
+
+/** Events of channels with a fetch under way, to be applied to what it brings. */
+const recent = new Map<Id, { fetches: number; events: EventFrame[] }>();
+
+/**
+ * Runs a fetch of a channel's messages and hands its answer on together with the events that came meanwhile: those later
+ * than the answer's own seq have to be applied to what was not known before.
+ */
+export async function fetching<T>(channelId: Id, fetch: () => Promise<T>, use: (answer: T, events: EventFrame[]) => void) {
+  const window = recent.get(channelId) ?? { fetches: 0, events: [] };
+  recent.set(channelId, window);
+  window.fetches += 1;
+  const from = window.events.length;
+  try {
+    const answer = await fetch();
+    batch(() => use(answer, window.events.slice(from)));
+  } finally {
+    window.fetches -= 1;
+    if (window.fetches === 0) recent.delete(channelId);
+  }
+}
+
+function onEvent(event: EventFrame): void {
+  const place = event.stream.indexOf(":");
+  const kind = event.stream.slice(0, place);
+  const id = event.stream.slice(place + 1);
+  batch(() => {
+    if (kind === "c") {
+      recent.get(id)?.events.push(event);
+      onChannelEvent(id, event);
+    } else if (kind === "w") onWorkspaceEvent(id, event);
+    else onOwnEvent(event);
+  });
+}
+
+function onChannelEvent(channelId: Id, event: EventFrame): void {
+  const channel = state.channels[channelId];
+  if (channel && event.seq > channel.seq) setState("channels", channelId, { seq: event.seq, count: event.count });
+  switch (event.type) {
+    case "message.posted":
+      setState("channels", channelId, "last_message_at", event.data.timestamp);
+      onPosted(event.data.channel_id, event);
+      countPosted(event);
+      return;
+    case "message.edited":
+    case "message.deleted":
+    case "reaction.added":
+    case "reaction.removed":
+      onMessageChanged(event);
+      return;
+    default:
+      onChannelChanged(event);
+  }
+}
+
+function onPosted(channelId: Id, event: Extract<EventFrame, { type: "message.posted" }>): void {
+  const message = event.data;
+  if (message.client_msg_id && state.pending[message.client_msg_id]) dropPending(message.client_msg_id);
+  const timeline = state.timelines[channelId];
+  const thread = message.thread_id ? state.threads[message.thread_id] : undefined;
+  const shownInChannel = isTopLevel(message) && timeline?.status === "ready" && timeline.newer === null;
+  const shownInThread = thread?.status === "ready" && thread.next === null;
+  if (shownInChannel || shownInThread) setState("messages", message.message_id, { ...message, seq: event.seq });
+  if (shownInChannel) addTo("timelines", channelId, message.message_id, event.seq);
+  if (message.thread_id) {
+    if (shownInThread) addTo("threads", message.thread_id, message.message_id, event.seq);
+    if (state.messages[message.thread_id]) {
+      setState("messages", message.thread_id, produce((parent) => applyToParent(parent, event)));
+    }
+    if (message.sender_id === myId()) setState("following", message.thread_id, true);
+  }
+}
+
+function addTo(where: "timelines" | "threads", key: Id, id: Id, seq: number): void {
+  const seqOf = (one: Id) => state.messages[one]?.seq ?? 0;
+  if (where === "timelines") setState("timelines", key, "ids", (ids) => insertBySeq(ids, id, seq, seqOf));
+  else setState("threads", key, "ids", (ids) => insertBySeq(ids, id, seq, seqOf));
+}
+
+function onMessageChanged(event: EventFrame): void {
+  const id = messageIdOf(event);
+  if (id && state.messages[id]) {
+    const before = state.messages[id].deleted;
+    setState("messages", id, produce((message) => applyToMessage(message, event)));
+    if (event.type !== "message.deleted" || before) return;
+  }
+  if (event.type === "message.deleted" && event.data.thread_id && state.messages[event.data.thread_id]) {
+    setState("messages", event.data.thread_id, produce((parent) => applyToParent(parent, event)));
+  }
+}
+
+function onChannelChanged(event: EventFrame): void {
+  switch (event.type) {
+    case "channel.updated": {
+      const { channel_id, name, topic, purpose } = event.data;
+      if (state.channels[channel_id]) setState("channels", channel_id, { name, topic, purpose });
+      return;
+    }
+    case "channel.archived":
+    case "channel.unarchived":
+      if (state.channels[event.data.channel_id]) {
+        setState("channels", event.data.channel_id, "archived", event.type === "channel.archived");
+      }
+      return;
+    case "channel.member_joined":
+    case "channel.member_left": {
+      const { channel_id, user_id } = event.data;
+      const joined = event.type === "channel.member_joined";
+      if (!state.channels[channel_id]) return;
+      setState("channels", channel_id, "member_count", (n) => Math.max(0, n + (joined ? 1 : -1)));
+      if (user_id === myId()) setState("channels", channel_id, "is_member", joined);
+      return;
+    }
+    default:
+  }
+}
+
+function onWorkspaceEvent(workspaceId: Id, event: EventFrame): void {
+  switch (event.type) {
+    case "workspace.updated":
+      setState("workspaces", workspaceId, "name", event.data.name);
+      return;
+    case "workspace.member_joined":
+    case "workspace.member_updated": {
+      const { workspace_id: _, ...member } = event.data;
+      putMembers(workspaceId, [member]);
+      if (member.user_id === myId()) setState("workspaces", workspaceId, "role", member.role);
+      return;
+    }
+    default:
+      onChannelChanged(event);
+  }
+}
+
+function onOwnEvent(event: EventFrame): void {
+  switch (event.type) {
+    case "membership.added":
+      void joinedChannel(event.data.channel_id);
+      return;
+    case "membership.removed": {
+      const channel = state.channels[event.data.channel_id];
+      if (!channel) return;
+      socket.unsubscribe([channel.stream]);
+      lostChannel(channel.id);
+      return;
+    }
+    case "workspace.joined":
+    case "workspace.left":
+      void refreshWorkspaces().catch(() => undefined);
+      return;
+    default:
+  }
+}
+
+async function joinedChannel(id: Id): Promise<void> {
+  try {
+    const known = state.channels[id] !== undefined;
+    const channel = await rest.channels.get(id);
+    if (!known) startReading(channel, channel.kind === "dm" || channel.kind === "group_dm");
+    putChannel(channel);
+    socket.subscribe({ [channel.stream]: channel.seq });
+  } catch {
+    // Removed again before it could be seen.
+  }
+}
+
+type Reload = (channelId: Id) => Promise<void>;
+let reloadMessages: Reload = async () => undefined;
+/** The timelines tell how a channel whose events were missed is fetched anew. */
+export function onResyncOfMessages(reload: Reload): void {
+  reloadMessages = reload;
+}
+
+async function resync(stream: string): Promise<void> {
+  const id = stream.slice(2);
+  try {
+    if (stream.startsWith("c:")) {
+      putChannel(await rest.channels.get(id));
+      await reloadMessages(id);
+    } else if (stream.startsWith("w:")) {
+      const workspace = await rest.workspaces.get(id);
+      setState("workspaces", id, workspace);
+      await refreshWorkspace(workspace);
+    } else await refreshWorkspaces();
+  } catch (error) {
+    console.error("resync", stream, error);
+  }
+}
+
+/* ---- one's own messages on their way ---- */
+
+/** Echoed before the outbox let go of them: not to be shown as pending again. */
+const echoed = new Set<string>();
+
+function syncPending(entries: readonly OutboxEntry[]): void {
+  const listed = new Set(entries.map((entry) => entry.client_msg_id));
+  setState(
+    "pending",
+    produce((pending: Record<string, Pending>) => {
+      for (const [id, one] of Object.entries(pending)) {
+        if (!listed.has(id) && one.state !== "sent") delete pending[id];
+      }
+      for (const entry of entries) {
+        if (echoed.has(entry.client_msg_id)) continue;
+        pending[entry.client_msg_id] = {
+          entry: { ...entry },
+          state: entry.failed ? "failed" : "queued",
+          error: entry.failed?.detail ?? null,
+        };
+      }
+    }),
+  );
+  for (const id of echoed) if (!listed.has(id)) echoed.delete(id);
+}
+
+export function dropPending(clientMsgId: string): void {
+  if (socket.outbox.some((entry) => entry.client_msg_id === clientMsgId)) echoed.add(clientMsgId);
+  setState(
+    "pending",
+    produce((pending: Record<string, Pending>) => {
+      delete pending[clientMsgId];
+    }),
+  );
+}

@@ -1,0 +1,115 @@
+import type {
+  Channel,
+  ConnectionState,
+  FollowedThread,
+  Id,
+  Member,
+  Message,
+  OutboxEntry,
+  User,
+  Workspace,
+} from "@slackclone/client";
+import { createStore } from "solid-js/store";
+
+/** A contiguous run of a channel's messages, oldest first. `newer` is null when it reaches the present. */
+export interface Timeline {
+  ids: Id[];
+  status: "loading" | "ready" | "error";
+  older: string | null;
+  newer: string | null;
+  busy: "older" | "newer" | null;
+  /** Seq up to which the run is complete. */
+  seq: number;
+}
+
+export interface Thread {
+  ids: Id[];
+  status: "loading" | "ready" | "error";
+  next: string | null;
+}
+
+/** A message of one's own that the channel does not show yet. */
+export interface Pending {
+  entry: OutboxEntry;
+  state: "queued" | "sent" | "failed";
+  error: string | null;
+}
+
+export interface FollowedThreads {
+  items: FollowedThread[];
+  status: "loading" | "ready" | "error";
+  next: string | null;
+}
+
+export interface AppState {
+  me: User | null;
+  boot: "loading" | "ready" | "error";
+  connection: ConnectionState;
+  /** Whether there was a working connection since the page opened. */
+  everOpen: boolean;
+  workspaces: Record<Id, Workspace>;
+  workspaceIds: Id[];
+  loaded: Record<Id, boolean>;
+  members: Record<Id, Record<Id, Member>>;
+  channels: Record<Id, Channel>;
+  messages: Record<Id, Message>;
+  timelines: Record<Id, Timeline>;
+  threads: Record<Id, Thread>;
+  followed: Record<Id, FollowedThreads>;
+  following: Record<Id, boolean>;
+  pending: Record<string, Pending>;
+  /** The `n` up to which a channel was read, kept in this browser. */
+  read: Record<Id, number>;
+  mentions: Record<Id, number>;
+}
+
+export const [state, setState] = createStore<AppState>({
+  me: null,
+  boot: "loading",
+  connection: { name: "idle" },
+  everOpen: false,
+  workspaces: {},
+  workspaceIds: [],
+  loaded: {},
+  members: {},
+  channels: {},
+  messages: {},
+  timelines: {},
+  threads: {},
+  followed: {},
+  following: {},
+  pending: {},
+  read: {},
+  mentions: {},
+});
+
+export const myId = (): Id => state.me?.id ?? "";
+
+export function memberOf(workspaceId: Id, userId: Id): Member | undefined {
+  return state.members[workspaceId]?.[userId];
+}
+
+export function nameOf(workspaceId: Id, userId: Id): string {
+  const known = memberOf(workspaceId, userId)?.name;
+  if (known) return known;
+  return userId === myId() ? (state.me?.name ?? "") : "Somebody";
+}
+
+/** The people of a direct conversation other than oneself; a conversation with oneself is just that. */
+export function partnersOf(channel: Channel): Id[] {
+  const others = (channel.member_ids ?? []).filter((id) => id !== myId());
+  return others.length > 0 ? others : [myId()];
+}
+
+export const isDirect = (channel: Channel): boolean => channel.kind === "dm" || channel.kind === "group_dm";
+
+export function titleOf(channel: Channel): string {
+  if (!isDirect(channel)) return channel.name ?? "";
+  const partners = partnersOf(channel);
+  if (partners[0] === myId()) return `${state.me?.name ?? ""} (you)`;
+  return partners.map((id) => nameOf(channel.workspace_id, id)).join(", ");
+}
+
+export function labelOf(channel: Channel): string {
+  return isDirect(channel) ? titleOf(channel) : `#${channel.name}`;
+}

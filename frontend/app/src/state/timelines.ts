@@ -1,0 +1,247 @@
+import type { EventFrame, HistoryPage, Id, Message } from "@slackclone/client";
+import { batch } from "solid-js";
+import { produce } from "solid-js/store";
+import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
+import { dropPending, fetching, onResyncOfMessages, rest } from "./session";
+import { setState, state, type Timeline } from "./store";
+import { toastError } from "./toasts";
+
+const PAGE = 50;
+/** What a channel that nobody looks at keeps. */
+const KEPT_UNSEEN = 120;
+const TIMELINES_KEPT = 12;
+
+const visited: Id[] = [];
+
+/** Opens a channel at its end, or around a message. What is loaded and reaches the wanted place stays. */
+export async function openTimeline(channelId: Id, around: Id | null): Promise<void> {
+  remember(channelId);
+  const known = state.timelines[channelId];
+  if (known?.status === "ready" && (around ? known.ids.includes(around) : known.newer === null)) return;
+  await load(channelId, around);
+}
+
+async function load(channelId: Id, around: Id | null): Promise<void> {
+  setState("timelines", channelId, {
+    ids: [],
+    status: "loading",
+    older: null,
+    newer: null,
+    busy: null,
+    seq: 0,
+  });
+  try {
+    await fetching(
+      channelId,
+      () => rest.channels.history(channelId, { limit: PAGE, ...(around ? { around } : {}) }),
+      (page, events) => {
+        merge(channelId, page, events, () => ({
+          ids: idsOf(page),
+          status: "ready",
+          older: page.cursors.older,
+          newer: page.cursors.newer,
+          busy: null,
+          seq: page.seq,
+        }));
+      },
+    );
+  } catch (error) {
+    setState("timelines", channelId, "status", "error");
+    toastError(error);
+  }
+}
+
+export const reloadTimeline = (channelId: Id): Promise<void> => load(channelId, null);
+
+export async function loadOlder(channelId: Id): Promise<void> {
+  const timeline = state.timelines[channelId];
+  if (!timeline || timeline.status !== "ready" || !timeline.older || timeline.busy) return;
+  await extend(channelId, "older", timeline.older);
+}
+
+export async function loadNewer(channelId: Id): Promise<void> {
+  const timeline = state.timelines[channelId];
+  if (!timeline || timeline.status !== "ready" || !timeline.newer || timeline.busy) return;
+  await extend(channelId, "newer", timeline.newer);
+}
+
+async function extend(channelId: Id, side: "older" | "newer", cursor: string): Promise<void> {
+  setState("timelines", channelId, "busy", side);
+  try {
+    await fetching(
+      channelId,
+      () => rest.channels.history(channelId, { limit: PAGE, [side === "older" ? "before" : "after"]: cursor }),
+      (page, events) => {
+        // The run may have been replaced while the answer was on its way.
+        if (state.timelines[channelId]?.[side] !== cursor) return;
+        merge(channelId, page, events, (run) => {
+          const known = new Set(run.ids);
+          const added = idsOf(page).filter((id) => !known.has(id));
+          return {
+            ids: side === "older" ? [...added, ...run.ids] : [...run.ids, ...added],
+            [side]: page.cursors[side],
+            seq: Math.max(run.seq, page.seq),
+          };
+        });
+      },
+    );
+  } catch (error) {
+    toastError(error);
+  } finally {
+    if (state.timelines[channelId]) setState("timelines", channelId, "busy", null);
+  }
+}
+
+const idsOf = (page: HistoryPage): Id[] => page.results.map((message) => message.message_id).reverse();
+
+/** Takes a page in, and what happened after its seq while it was on its way. */
+function merge(
+  channelId: Id,
+  page: HistoryPage,
+  events: readonly EventFrame[],
+  change: (run: Timeline) => Partial<Timeline>,
+): void {
+  const later = events.filter((event) => event.seq > page.seq);
+  batch(() => {
+    // The channel's own place is that of the last event applied: a page behind it must not undo those events.
+    const behind = (state.channels[channelId]?.seq ?? 0) > page.seq;
+    for (const message of page.results) {
+      if (behind && state.messages[message.message_id]) continue;
+      setState("messages", message.message_id, caughtUp(message, later));
+      if (message.client_msg_id && state.pending[message.client_msg_id]) dropPending(message.client_msg_id);
+    }
+    const run = state.timelines[channelId];
+    if (!run) return;
+    setState("timelines", channelId, change(run));
+    for (const event of later) {
+      if (event.type !== "message.posted" || !isTopLevel(event.data)) continue;
+      if (state.timelines[channelId]?.newer !== null) continue;
+      const { message_id } = event.data;
+      if (!state.messages[message_id]) setState("messages", message_id, caughtUp(event.data, later));
+      setState("timelines", channelId, "ids", (ids) =>
+        insertBySeq(ids, message_id, event.seq, (id) => state.messages[id]?.seq ?? 0),
+      );
+    }
+  });
+}
+
+export function caughtUp(message: Message, later: readonly EventFrame[]): Message {
+  const copy = structuredClone(message);
+  for (const event of later) {
+    if (messageIdOf(event) === message.message_id) applyToMessage(copy, event);
+    else if ("thread_id" in event.data && event.data.thread_id === message.message_id) applyToParent(copy, event);
+  }
+  return copy;
+}
+
+/** Keeps memory flat: channels not visited for long go, and the others keep their newest messages. */
+function remember(channelId: Id): void {
+  const at = visited.indexOf(channelId);
+  if (at >= 0) visited.splice(at, 1);
+  const previous = visited.at(-1);
+  visited.push(channelId);
+  if (previous) trim(previous, KEPT_UNSEEN);
+  while (visited.length > TIMELINES_KEPT) {
+    const dropped = visited.shift();
+    if (dropped) trim(dropped, 0);
+  }
+}
+
+function trim(channelId: Id, keep: number): void {
+  const timeline = state.timelines[channelId];
+  if (!timeline || timeline.status !== "ready" || timeline.busy || timeline.ids.length <= keep) return;
+  setState(
+    produce((draft) => {
+      const run = draft.timelines[channelId];
+      if (!run) return;
+      const kept = keep > 0 && run.newer === null ? run.ids.slice(-keep) : [];
+      const inThreads = new Set(Object.entries(draft.threads).flatMap(([parent, thread]) => [parent, ...thread.ids]));
+      for (const id of run.ids.slice(0, run.ids.length - kept.length)) {
+        if (!inThreads.has(id)) delete draft.messages[id];
+      }
+      const first = kept[0];
+      // A message id is a cursor too.
+      if (first) Object.assign(run, { ids: kept, older: first });
+      else delete draft.timelines[channelId];
+    }),
+  );
+}
+
+onResyncOfMessages(async (channelId) => {
+  const openThreads = Object.keys(state.threads).filter((id) => state.messages[id]?.channel_id === channelId);
+  if (state.timelines[channelId]) await load(channelId, null);
+  await Promise.all(openThreads.map((id) => loadThread(channelId, id)));
+});
+
+/* ---- threads ---- */
+
+export async function openThread(channelId: Id, parentId: Id): Promise<void> {
+  if (state.threads[parentId]?.status === "ready") return;
+  await loadThread(channelId, parentId);
+}
+
+export async function loadThread(channelId: Id, parentId: Id): Promise<void> {
+  setState("threads", parentId, { ids: state.threads[parentId]?.ids ?? [], status: "loading", next: null });
+  await extendThread(channelId, parentId, undefined);
+}
+
+export async function loadMoreReplies(channelId: Id, parentId: Id): Promise<void> {
+  const thread = state.threads[parentId];
+  if (thread?.status === "ready" && thread.next) await extendThread(channelId, parentId, thread.next);
+}
+
+async function extendThread(channelId: Id, parentId: Id, cursor: string | undefined): Promise<void> {
+  try {
+    await fetching(
+      channelId,
+      () => rest.messages.replies(parentId, { limit: 100, ...(cursor ? { cursor } : {}) }),
+      (page, events) => {
+        if (!state.messages[parentId]) setState("messages", parentId, structuredClone(page.parent));
+        for (const reply of page.results) setState("messages", reply.message_id, caughtUp(reply, events));
+        const listed = page.results.map((reply) => reply.message_id);
+        setState("threads", parentId, (thread) => ({
+          ids: cursor ? [...thread.ids, ...listed.filter((id) => !thread.ids.includes(id))] : listed,
+          status: "ready" as const,
+          next: page.next_cursor,
+        }));
+        if (page.next_cursor !== null) return;
+        for (const event of events) {
+          if (event.type !== "message.posted" || event.data.thread_id !== parentId) continue;
+          const { message_id } = event.data;
+          if (!state.messages[message_id]) setState("messages", message_id, caughtUp(event.data, events));
+          setState("threads", parentId, "ids", (ids) =>
+            insertBySeq(ids, message_id, event.seq, (id) => state.messages[id]?.seq ?? 0),
+          );
+        }
+      },
+    );
+  } catch (error) {
+    setState("threads", parentId, "status", "error");
+    toastError(error);
+  }
+}
+
+/* ---- followed threads ---- */
+
+export async function loadFollowed(workspaceId: Id, more = false): Promise<void> {
+  const cursor = more ? state.followed[workspaceId]?.next : null;
+  if (more && !cursor) return;
+  if (!more) setState("followed", workspaceId, { items: [], status: "loading", next: null });
+  try {
+    const page = await rest.workspaces.threads(workspaceId, cursor ? { cursor } : {});
+    batch(() => {
+      for (const { parent } of page.results) {
+        setState("following", parent.message_id, true);
+        if (!state.messages[parent.message_id]) setState("messages", parent.message_id, structuredClone(parent));
+      }
+      setState("followed", workspaceId, (known) => ({
+        items: more ? [...known.items, ...page.results] : page.results,
+        status: "ready" as const,
+        next: page.next_cursor,
+      }));
+    });
+  } catch (error) {
+    setState("followed", workspaceId, "status", "error");
+    toastError(error);
+  }
+}

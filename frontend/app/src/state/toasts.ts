@@ -1,0 +1,37 @@
+import { ApiError } from "@slackclone/client";
+import { createSignal } from "solid-js";
+
+export interface Toast {
+  id: number;
+  kind: "error" | "info";
+  text: string;
+  action?: { label: string; run: () => void };
+}
+
+const [toasts, setToasts] = createSignal<readonly Toast[]>([]);
+let nextId = 1;
+
+export { toasts };
+
+export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): void {
+  const id = nextId++;
+  setToasts((all) => [...all.filter((one) => one.text !== text).slice(-3), { id, kind: "info", text, ...options }]);
+  setTimeout(() => dismiss(id), options.kind === "error" ? 8000 : 4000);
+}
+
+export function dismiss(id: number): void {
+  setToasts((all) => all.filter((one) => one.id !== id));
+}
+
+export function explain(error: unknown): string {
+  if (error instanceof ApiError) {
+    const fields = Object.values(error.fields).flat();
+    return fields[0] ?? error.detail ?? error.code;
+  }
+  return "Something went wrong. Please try again.";
+}
+
+export function toastError(error: unknown): void {
+  if (!(error instanceof ApiError)) console.error(error);
+  toast(explain(error), { kind: "error" });
+}

@@ -1,0 +1,64 @@
+import type { Id } from "@slackclone/client";
+import { createRoot, createSignal } from "solid-js";
+import { keep, kept } from "./local";
+
+export type DialogName =
+  | { name: "create-workspace" }
+  | { name: "create-channel" }
+  | { name: "browse-channels" }
+  | { name: "new-dm" }
+  | { name: "invite" }
+  | { name: "channel"; channelId: Id; tab?: "about" | "members" | "settings" }
+  | { name: "add-people"; channelId: Id }
+  | { name: "versions"; messageId: Id }
+  | { name: "delete-message"; messageId: Id }
+  | { name: "settings"; tab?: "profile" | "appearance" | "sessions" }
+  | { name: "shortcuts" }
+  | { name: "switcher" };
+
+export type Theme = "system" | "light" | "dark";
+
+const media = (query: string) =>
+  createRoot(() => {
+    const list = matchMedia(query);
+    const [matches, setMatches] = createSignal(list.matches);
+    list.addEventListener("change", () => setMatches(list.matches));
+    return matches;
+  });
+
+export const isPhone = media("(max-width: 640px)");
+export const isNarrow = media("(max-width: 1020px)");
+export const calmMotion = media("(prefers-reduced-motion: reduce)");
+
+export const [dialog, openDialog] = createSignal<DialogName | null>(null);
+export const [drawer, setDrawer] = createSignal(false);
+export const [editing, setEditing] = createSignal<Id | null>(null);
+
+/** Where the emoji picker hangs, and what it does with the choice. */
+export interface EmojiRequest {
+  anchor: HTMLElement;
+  pick: (emoji: string) => void;
+}
+export const [emojiRequest, pickEmoji] = createSignal<EmojiRequest | null>(null);
+
+const stored = kept("theme");
+const [theme, writeTheme] = createSignal<Theme>(stored === "light" || stored === "dark" ? stored : "system");
+export { theme };
+
+export function setTheme(value: Theme): void {
+  writeTheme(value);
+  keep("theme", value === "system" ? null : value);
+  if (value === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = value;
+}
+
+const [now, setNow] = createSignal(Date.now());
+setInterval(() => setNow(Date.now()), 30_000);
+/** The clock for words like "Today"; moves every half minute. */
+export { now };
+
+const [pageActive, setPageActive] = createSignal(!document.hidden && document.hasFocus());
+const look = () => setPageActive(!document.hidden && document.hasFocus());
+for (const event of ["focus", "blur"]) window.addEventListener(event, look);
+document.addEventListener("visibilitychange", look);
+export { pageActive };

@@ -1,0 +1,321 @@
+/** The wire, as docs/protocol.md says it. Ids are strings of digits, times milliseconds since the Unix epoch. */
+
+export type Id = string;
+export type StreamName = string;
+
+export type Role = "owner" | "admin" | "member" | "guest";
+export type ChannelKind = "public" | "private" | "dm" | "group_dm";
+
+export interface User {
+  id: Id;
+  name: string;
+  email?: string;
+  is_bot: boolean;
+  created_at: number;
+}
+
+export interface Workspace {
+  id: Id;
+  name: string;
+  slug: string;
+  role: Role;
+  created_at: number;
+  stream: StreamName;
+  seq: number;
+}
+
+export interface Member {
+  user_id: Id;
+  name: string;
+  handle: string;
+  role: Role;
+  is_bot: boolean;
+  active: boolean;
+  joined_at: number;
+}
+
+export interface ChannelInfo {
+  id: Id;
+  workspace_id: Id;
+  kind: ChannelKind;
+  name: string | null;
+  topic: string;
+  purpose: string;
+  archived: boolean;
+  creator_id: Id;
+  created_at: number;
+  member_count: number;
+  member_ids: Id[] | null;
+  stream: StreamName;
+  last_message_at: number | null;
+}
+
+export interface Channel extends ChannelInfo {
+  is_member: boolean;
+  seq: number;
+  count: number;
+}
+
+export interface Mention {
+  kind: "user" | "channel" | "here";
+  handle: string;
+  user_id: Id | null;
+}
+
+export interface Reaction {
+  emoji: string;
+  user_ids: Id[];
+}
+
+export interface Message {
+  message_id: Id;
+  channel_id: Id;
+  seq: number;
+  n: number;
+  sender_id: Id;
+  type: string;
+  text: string;
+  html: string | null;
+  mentions: Mention[];
+  timestamp: number;
+  client_msg_id: string | null;
+  thread_id: Id | null;
+  thread_n: number;
+  also_in_channel: boolean;
+  edited_at: number | null;
+  deleted: boolean;
+  reactions: Reaction[];
+  reply_count: number;
+  last_reply_at: number | null;
+}
+
+/* ---- REST ---- */
+
+export type ErrorCode =
+  | "invalid"
+  | "unauthenticated"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "too_large"
+  | "rate_limited"
+  | "unavailable";
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ErrorCode | (string & {});
+  detail: string;
+  errors?: Record<string, string[]>;
+}
+
+export interface Page<T> {
+  results: T[];
+  next_cursor: string | null;
+}
+
+export interface HistoryPage {
+  results: Message[];
+  cursors: { older: string | null; newer: string | null };
+  seq: number;
+  count: number;
+}
+
+export interface RepliesPage extends Page<Message> {
+  parent: Message;
+}
+
+export interface MessageVersion {
+  text: string;
+  html: string | null;
+  edited_at: number;
+  editor_id: Id;
+}
+
+export interface Session {
+  id: Id;
+  kind: "browser" | "api";
+  user_agent: string;
+  ip: string | null;
+  created_at: number;
+  last_seen_at: number;
+  current: boolean;
+}
+
+export interface Invite {
+  id: Id;
+  code: string;
+  url: string;
+  email: string | null;
+  role: Role;
+  expires_at: number | null;
+  uses: number;
+  max_uses: number | null;
+}
+
+export interface InvitePreview {
+  workspace: { id: Id; name: string };
+  inviter: string;
+  role: Role;
+}
+
+export interface FollowedThread {
+  parent: Message;
+  reply_count: number;
+  last_reply_at: number | null;
+}
+
+export interface TokenPair {
+  access: string;
+  refresh: string;
+  expires_in: number;
+}
+
+export type PostResult =
+  | { message_id: Id; timestamp: number; seq: number; message: Message }
+  | { message_id: Id; timestamp?: never; seq?: never; message?: never };
+
+/* ---- events ---- */
+
+interface MessageRef {
+  message_id: Id;
+  channel_id: Id;
+  thread_id: Id | null;
+}
+
+interface EventData {
+  "message.posted": Message;
+  "message.edited": MessageRef & {
+    also_in_channel: boolean;
+    text: string;
+    html: string | null;
+    mentions: Mention[];
+    edited_at: number;
+  };
+  "message.deleted": MessageRef & { also_in_channel: boolean };
+  "reaction.added": MessageRef & { emoji: string; user_id: Id };
+  "reaction.removed": MessageRef & { emoji: string; user_id: Id };
+  "channel.updated": { channel_id: Id; name: string | null; topic: string; purpose: string };
+  "channel.archived": { channel_id: Id };
+  "channel.unarchived": { channel_id: Id };
+  "channel.member_joined": { channel_id: Id; user_id: Id; by: Id | null };
+  "channel.member_left": { channel_id: Id; user_id: Id; by: Id | null };
+  "channel.created": ChannelInfo;
+  "membership.added": { channel_id: Id; workspace_id: Id };
+  "membership.removed": { channel_id: Id; workspace_id: Id };
+  "workspace.updated": { workspace_id: Id; name: string };
+  "workspace.member_joined": Member & { workspace_id: Id };
+  "workspace.member_updated": Member & { workspace_id: Id };
+  "workspace.joined": { workspace_id: Id };
+  "workspace.left": { workspace_id: Id };
+}
+
+export type EventType = keyof EventData;
+
+interface EventEnvelope {
+  t: "event";
+  stream: StreamName;
+  seq: number;
+  count: number;
+  actor_id: Id | null;
+  timestamp: number;
+}
+
+/** A closed union on `type`; a type that this client does not know yet must be passed over, never fail. */
+export type EventFrame = { [K in EventType]: EventEnvelope & { type: K; data: EventData[K] } }[EventType];
+export type EventOf<K extends EventType> = Extract<EventFrame, { type: K }>;
+
+/* ---- socket frames ---- */
+
+export interface SendFrame {
+  t: "send";
+  id: number;
+  channel_id: Id;
+  text: string;
+  client_msg_id: string;
+  type?: string;
+  thread_id?: Id;
+  also_in_channel?: boolean;
+  retry?: true;
+}
+
+export type ClientFrame =
+  | { t: "auth"; token: string }
+  | { t: "resume"; session: string; token: string; streams: Record<StreamName, number> }
+  | { t: "subscribe"; id: number; streams: Record<StreamName, number | null> }
+  | { t: "unsubscribe"; id: number; streams: StreamName[] }
+  | SendFrame
+  | { t: "edit"; id: number; message_id: Id; text: string }
+  | { t: "delete"; id: number; message_id: Id }
+  | { t: "react"; id: number; message_id: Id; emoji: string; on: boolean }
+  | { t: "ack"; streams: Record<StreamName, number> }
+  | { t: "ping"; id: number };
+
+export interface HelloFrame {
+  t: "hello";
+  session: string;
+  token: string;
+  user_id: Id;
+  heartbeat_ms: number;
+  gateway: string;
+  resumed: boolean;
+}
+
+export interface SubscribedFrame {
+  t: "subscribed";
+  id: number | null;
+  streams: Record<StreamName, { seq: number; count: number; mode: "push" | "pull" }>;
+  denied: StreamName[];
+}
+
+export interface ErrorFrame {
+  t: "error";
+  id: number | null;
+  code: ErrorCode | (string & {});
+  detail: string;
+  retry_after?: number;
+}
+
+export interface AckFrame {
+  t: "ack";
+  id: number;
+  client_msg_id: string;
+  message_id: Id;
+  timestamp: number;
+}
+
+export type ServerFrame =
+  | HelloFrame
+  | SubscribedFrame
+  | { t: "resync"; stream: StreamName; seq: number }
+  | AckFrame
+  | { t: "ok"; id: number }
+  | EventFrame
+  | { t: "gone"; stream: StreamName }
+  | { t: "pong"; id: number }
+  | ErrorFrame
+  | { t: "reconnect"; after_ms: number };
+
+export const CLOSE = {
+  malformed: 4400,
+  unauthenticated: 4401,
+  origin: 4403,
+  silent: 4408,
+  replaced: 4409,
+  revoked: 4410,
+  tooLarge: 4413,
+  tooManyErrors: 4429,
+  overloaded: 4503,
+  tooSlow: 4508,
+} as const;
+
+/** After these a reconnect would meet the same answer. */
+export const FINAL_CLOSES: ReadonlySet<number> = new Set([
+  CLOSE.unauthenticated,
+  CLOSE.origin,
+  CLOSE.replaced,
+  CLOSE.revoked,
+]);
+
+export const FRAME_MAX_BYTES = 64 * 1024;

@@ -1,0 +1,200 @@
+import { ApiError } from "./errors.js";
+import type {
+  Channel,
+  ChannelKind,
+  FollowedThread,
+  HistoryPage,
+  Id,
+  Invite,
+  InvitePreview,
+  Member,
+  Message,
+  MessageVersion,
+  Page,
+  PostResult,
+  Problem,
+  RepliesPage,
+  Role,
+  Session,
+  TokenPair,
+  User,
+  Workspace,
+} from "./protocol.js";
+
+export interface RestOptions {
+  /** Without a trailing slash; "" is the page's own origin. */
+  baseUrl?: string;
+  fetch?: typeof fetch;
+  /** A bearer token; without it the session cookie is used, and changes carry the CSRF token. */
+  token?: () => string | Promise<string>;
+  csrfToken?: () => string;
+  timeoutMs?: number;
+}
+
+type Query = Record<string, string | number | undefined>;
+export interface PageQuery {
+  cursor?: string;
+  limit?: number;
+}
+
+export class RestClient {
+  private readonly fetch: typeof fetch;
+
+  constructor(private readonly options: RestOptions = {}) {
+    this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+  }
+
+  readonly auth = {
+    signup: (body: { email: string; password: string; name: string }) =>
+      this.post<TokenPair & { user: User }>("/v1/auth/signup", body),
+    token: (body: { email: string; password: string }) => this.post<TokenPair>("/v1/auth/token", body),
+    refresh: (refresh: string) => this.post<TokenPair>("/v1/auth/token/refresh", { refresh }),
+    signout: () => this.post<void>("/v1/auth/signout"),
+  };
+
+  readonly me = {
+    get: () => this.get<User>("/v1/me"),
+    update: (body: { name: string }) => this.patch<User>("/v1/me", body),
+    password: (body: { current: string; password: string }) => this.post<void>("/v1/me/password", body),
+    sessions: () => this.get<Page<Session>>("/v1/me/sessions"),
+    endSession: (id: Id) => this.remove(path`/v1/me/sessions/${id}`),
+  };
+
+  readonly workspaces = {
+    list: (query: PageQuery = {}) => this.get<Page<Workspace>>("/v1/workspaces", { ...query }),
+    create: (name: string) => this.post<Workspace>("/v1/workspaces", { name }),
+    get: (id: Id) => this.get<Workspace>(path`/v1/workspaces/${id}`),
+    rename: (id: Id, name: string) => this.patch<Workspace>(path`/v1/workspaces/${id}`, { name }),
+    members: (id: Id, query: PageQuery & { q?: string } = {}) =>
+      this.get<Page<Member>>(path`/v1/workspaces/${id}/members`, { ...query }),
+    updateMember: (id: Id, userId: Id, body: { role?: Role; active?: boolean; handle?: string }) =>
+      this.patch<Member>(path`/v1/workspaces/${id}/members/${userId}`, body),
+    invite: (id: Id, body: { email?: string; role?: Role; max_uses?: number; expires_in?: number } = {}) =>
+      this.post<Invite>(path`/v1/workspaces/${id}/invites`, body),
+    threads: (id: Id, query: PageQuery = {}) =>
+      this.get<Page<FollowedThread>>(path`/v1/workspaces/${id}/threads`, { ...query }),
+    channels: (id: Id, query: PageQuery & { filter?: "mine" | "browse"; q?: string } = {}) =>
+      this.get<Page<Channel>>(path`/v1/workspaces/${id}/channels`, { ...query }),
+    createChannel: (
+      id: Id,
+      body: { kind: ChannelKind; name?: string; members?: Id[]; topic?: string; purpose?: string },
+    ) => this.post<Channel>(path`/v1/workspaces/${id}/channels`, body),
+  };
+
+  readonly invites = {
+    get: (code: string) => this.get<InvitePreview>(path`/v1/invites/${code}`),
+    accept: (code: string) => this.post<Workspace>(path`/v1/invites/${code}/accept`),
+  };
+
+  readonly channels = {
+    get: (id: Id) => this.get<Channel>(path`/v1/channels/${id}`),
+    update: (id: Id, body: { name?: string; topic?: string; purpose?: string }) =>
+      this.patch<Channel>(path`/v1/channels/${id}`, body),
+    join: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/join`),
+    leave: (id: Id) => this.post<void>(path`/v1/channels/${id}/leave`),
+    archive: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/archive`),
+    unarchive: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/unarchive`),
+    members: (id: Id, query: PageQuery & { q?: string } = {}) =>
+      this.get<Page<Member>>(path`/v1/channels/${id}/members`, { ...query }),
+    addMembers: (id: Id, userIds: Id[]) =>
+      this.post<Channel>(path`/v1/channels/${id}/members`, { user_ids: userIds }),
+    removeMember: (id: Id, userId: Id) => this.remove(path`/v1/channels/${id}/members/${userId}`),
+    history: (id: Id, query: { limit?: number; before?: string; after?: string; around?: string } = {}) =>
+      this.get<HistoryPage>(path`/v1/channels/${id}/messages`, query),
+  };
+
+  readonly messages = {
+    post: (body: {
+      channel_id: Id;
+      text: string;
+      type?: string;
+      client_msg_id?: string;
+      thread_id?: Id;
+      also_in_channel?: boolean;
+    }) => this.post<PostResult>("/v1/messages", body),
+    get: (id: Id) => this.get<Message>(path`/v1/messages/${id}`),
+    edit: (id: Id, text: string) => this.patch<Message>(path`/v1/messages/${id}`, { text }),
+    delete: (id: Id) => this.remove(path`/v1/messages/${id}`),
+    versions: (id: Id) => this.get<{ results: MessageVersion[] }>(path`/v1/messages/${id}/history`),
+    react: (id: Id, emoji: string) => this.put(path`/v1/messages/${id}/reactions/${emoji}`),
+    unreact: (id: Id, emoji: string) => this.remove(path`/v1/messages/${id}/reactions/${emoji}`),
+    replies: (id: Id, query: PageQuery = {}) =>
+      this.get<RepliesPage>(path`/v1/messages/${id}/replies`, { ...query }),
+    follow: (id: Id) => this.put(path`/v1/messages/${id}/follow`),
+    unfollow: (id: Id) => this.remove(path`/v1/messages/${id}/follow`),
+  };
+
+  /** Every result of a paged list, at most `limit` of them. */
+  async all<T>(page: (query: PageQuery) => Promise<Page<T>>, limit = 10_000): Promise<T[]> {
+    const results: T[] = [];
+    let cursor: string | undefined;
+    do {
+      const answer = await page({ limit: 200, ...(cursor === undefined ? {} : { cursor }) });
+      results.push(...answer.results);
+      cursor = answer.next_cursor ?? undefined;
+    } while (cursor !== undefined && results.length < limit);
+    return results;
+  }
+
+  private get<T>(url: string, query: Query = {}): Promise<T> {
+    const params = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) params.set(key, String(value));
+    const search = params.size > 0 ? `?${params}` : "";
+    return this.call<T>("GET", url + search);
+  }
+
+  private post<T>(url: string, body: unknown = {}): Promise<T> {
+    return this.call<T>("POST", url, body);
+  }
+
+  private patch<T>(url: string, body: unknown): Promise<T> {
+    return this.call<T>("PATCH", url, body);
+  }
+
+  private put(url: string): Promise<void> {
+    return this.call<void>("PUT", url);
+  }
+
+  private remove(url: string): Promise<void> {
+    return this.call<void>("DELETE", url);
+  }
+
+  private async call<T>(method: string, url: string, body?: unknown): Promise<T> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (this.options.token) headers["Authorization"] = `Bearer ${await this.options.token()}`;
+    else if (method !== "GET") headers["X-CSRFToken"] = (this.options.csrfToken ?? cookieCsrfToken)();
+    let response: Response;
+    try {
+      response = await this.fetch((this.options.baseUrl ?? "") + url, {
+        method,
+        headers,
+        credentials: this.options.token ? "omit" : "same-origin",
+        signal: AbortSignal.timeout(this.options.timeoutMs ?? 20_000),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      throw late
+        ? new ApiError("timeout", "The server did not answer in time.")
+        : new ApiError("offline", "The server can't be reached.");
+    }
+    if (response.status === 204 || response.status === 205) return undefined as T;
+    const json = (await response.json().catch(() => null)) as unknown;
+    if (!response.ok) {
+      const after = Number.parseFloat(response.headers.get("Retry-After") ?? "");
+      throw ApiError.fromProblem(response.status, json as Problem | null, Number.isNaN(after) ? null : after);
+    }
+    return json as T;
+  }
+}
+
+/** Escapes what is filled in, so that an id or an emoji can't change the path. */
+function path(parts: TemplateStringsArray, ...values: string[]): string {
+  return parts.reduce((url, part, index) => url + encodeURIComponent(values[index - 1] ?? "") + part);
+}
+
+function cookieCsrfToken(): string {
+  const pair = (globalThis.document?.cookie ?? "").split("; ").find((part) => part.startsWith("csrftoken="));
+  return pair ? decodeURIComponent(pair.slice("csrftoken=".length)) : "";
+}

@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import solid from "vite-plugin-solid";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  root: at("app"),
+  base: "/static/dist/",
+  plugins: [solid()],
+  resolve: { alias: { "@slackclone/client": at("client/src/index.ts") } },
+  build: {
+    outDir: at("../static/dist"),
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    target: "es2022",
+    assetsInlineLimit: 0,
+    sourcemap: true,
+    rolldownOptions: { input: at("app/src/main.tsx") },
+  },
+  server: { port: 5173, strictPort: true },
+  test: {
+    root: at("."),
+    include: ["client/test/**/*.test.ts", "app/test/**/*.test.{ts,tsx}"],
+    environment: "node",
+    restoreMocks: true,
+    sequence: { shuffle: true },
+  },
+});

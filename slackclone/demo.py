@@ -1,0 +1,102 @@
+"""DEMO=1: a small workspace with people who have talked already. Made once; a second start finds it."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from apps.accounts import queries as accounts
+from apps.accounts.actions.people import sign_up
+from apps.accounts.client import Client
+from apps.accounts.principal import Principal
+from apps.conversations.actions.create_channel import create_channel
+from apps.conversations.actions.create_default_channels import create_default_channels
+from apps.conversations.actions.membership import join_channel, join_default_channels
+from apps.conversations.actions.open_dm import open_dm
+from apps.messaging.actions.add_reaction import add_reaction
+from apps.messaging.actions.edit_message import edit_message
+from apps.messaging.actions.post_message import Posted, post_message
+from apps.workspaces.actions.invitations import accept_invite, create_invite
+from apps.workspaces.actions.workspaces import create_workspace
+
+PEOPLE = {"ada": "Ada Lindqvist", "bela": "Béla Szabó", "chika": "千佳 Mori", "dara": "Dara Okafor"}
+
+# (who, channel, text, thread of the nth line before, reactions)
+TALK: list[tuple[str, str, str, int | None, list[tuple[str, str]]]] = [
+    ("ada", "general", "Good morning! 👋 Welcome to **Northwind**. This is where everyone is.", None, [("bela", "👋")]),
+    ("bela", "general", "Morning. I'm putting the release notes together, send me what you have.", None, []),
+    ("chika", "general", "おはようございます! The new timeline is in `main` now.", None, [("ada", "🎉"), ("dara", "🎉")]),
+    ("dara", "general", "@chika it feels *so* much faster. How did you do it?", None, []),
+    ("chika", "general", "One layout per frame, and only rows in view:\n```ts\nconst rows = visible(range, items)\n```", 1, []),
+    ("dara", "general", "Of course. Thank you!", 2, [("chika", "🙂")]),
+    ("ada", "release", "Plan for today:\n1. freeze at noon\n2. test on phones\n3. ship at four", None, [("bela", "✅")]),
+    ("bela", "release", "> test on phones\n\nI have three of them here, I'll take that.", None, [("ada", "🙏")]),
+    ("dara", "release", "The draft is at https://example.org/notes, comments are welcome.", None, []),
+    ("chika", "random", "Lunch at the place with the dumplings? 🥟", None, [("ada", "🥟"), ("bela", "🥟"), ("dara", "🥟")]),
+    ("dara", "random", "~~Twelve~~ half past twelve, please.", None, []),
+]
+
+
+def _password() -> str:
+    """The demo people's password, made at the first start."""
+    file = Path(settings.DATA_DIR) / "demo-password"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(9))
+    return file.read_text()
+
+
+async def seed(*, read: Callable[[Callable[[], Any]], Awaitable[Any]]) -> list[str]:
+    """The lines that tell how to sign in."""
+    password = await asyncio.to_thread(_password)
+    if not await read(lambda: accounts.user_by_email("ada@example.org")):
+        await _talk(*await sync_to_async(_people)(password))
+    emails = ", ".join(f"{name}@example.org" for name in PEOPLE)
+    return [f"demo workspace Northwind: sign in as {emails}", f"password: {password}"]
+
+
+def _people(password: str) -> tuple[dict[str, Principal], dict[str, int]]:
+    client = Client(ip="127.0.0.1", user_agent="demo")
+    people = {}
+    for handle, name in PEOPLE.items():
+        user = sign_up(email=f"{handle}@example.org", password=password, name=name, client=client)
+        people[handle] = Principal(user_id=user.pk, session_id=None, is_bot=False, scopes=None, expires_at_ms=None)
+    ada = people["ada"]
+    workspace_id = create_workspace(actor=ada, name="Northwind").workspace_id
+    channels = {str(c.name): c.pk for c in create_default_channels(actor=ada, workspace_id=workspace_id)}
+    release = create_channel(
+        actor=ada,
+        workspace_id=workspace_id,
+        name="release",
+        topic="Version 4 ships today",
+        purpose="What goes out, and when",
+    )
+    channels["release"] = release.pk
+    invite = create_invite(actor=ada, workspace_id=workspace_id, max_uses=len(PEOPLE))
+    for handle, person in people.items():
+        if handle != "ada":
+            accept_invite(actor=person, code=invite.code)
+            join_default_channels(workspace_id=workspace_id, user_id=person.user_id)
+            join_channel(actor=person, channel_id=release.pk)
+    direct, _ = open_dm(actor=people["bela"], workspace_id=workspace_id, user_ids=[ada.user_id])
+    channels["direct"] = direct.pk
+    return people, channels
+
+
+async def _talk(people: dict[str, Principal], channels: dict[str, int]) -> None:
+    said: list[Posted] = []
+    for who, channel, text, back, reactions in TALK:
+        thread_id = said[-back].message_id if back else None
+        posted = await post_message(
+            actor=people[who], channel_id=channels[channel], text=text, thread_id=thread_id, wait=True
+        )
+        said.append(posted)
+        for fan, emoji in reactions:
+            await add_reaction(actor=people[fan], message_id=posted.message_id, emoji=emoji)
+    hello = "Ada, do you have five minutes for the notes before noon?"
+    posted = await post_message(actor=people["bela"], channel_id=channels["direct"], text=hello, wait=True)
+    await edit_message(actor=people["bela"], message_id=posted.message_id, text=hello.replace("five", "ten"))

@@ -1,0 +1,172 @@
+"""Puts the rooms together and runs them: the roles of this process, in one event loop, started in order, ended in reverse."""
+
+import asyncio
+import contextlib
+import enum
+import logging
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import uvloop
+from celery.worker import WorkController
+from django.conf import settings
+
+from apps.core import threads
+from apps.delivery.sequencer import Sequencer
+from apps.eventlog import leases
+from apps.eventlog.outbox import Relay
+from apps.eventlog.registry import broadcast, log
+from apps.gateway.hub import hub
+from apps.gateway.server import Server, bind, make_server
+from apps.messaging.ports import StoreUnavailableError
+from apps.messaging.registry import store
+from slackclone import celery, demo
+
+_logger = logging.getLogger("apps.runtime")
+DRAIN_S = 3.0
+_SETUP_TRIES = 60
+_SETUP_PAUSE_S = 1.0
+
+
+class Role(enum.Enum):
+    WEB = "web"
+    SEQUENCER = "sequencer"
+    WORKER = "worker"
+
+
+EVERYTHING = frozenset(Role)
+
+
+def run(roles: frozenset[Role], *, host: str = "127.0.0.1", port: int = 0) -> None:
+    """Until SIGTERM or SIGINT. The exit status says whether a part failed for good."""
+    lease = leases.hold()
+    try:
+        failed = uvloop.run(_serve(roles, host, port))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        failed = False
+    finally:
+        lease.release()
+    sys.exit(1 if failed else 0)
+
+
+async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    parts = _Parts(stopping)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(log().close)
+        stack.push_async_callback(store().close)
+        stack.push_async_callback(broadcast().close)
+        if Role.WEB in roles:
+            # Bound before the rest starts, so that a port in use is said at once.
+            try:
+                listener = bind(host, port, reuse_port=not settings.EMBEDDED)
+            except OSError as error:
+                print(f"can't listen on {host}:{port}: {error.strerror}; set PORT to another", file=sys.stderr)
+                return True
+            stack.callback(listener.close)
+        if not await _set_up(stopping):
+            return False
+        if Role.WORKER in roles:
+            await stack.enter_async_context(_worker())
+        if Role.SEQUENCER in roles:
+            sequencer, relay = Sequencer(log(), store(), broadcast()), Relay(log())
+            await stack.enter_async_context(parts.running("sequencer", sequencer.run, sequencer.stop))
+            await stack.enter_async_context(parts.running("outbox relay", relay.run, relay.stop))
+        if Role.WEB in roles:
+            from slackclone.asgi import application
+
+            await stack.enter_async_context(parts.running("hub", hub().run, hub().stop))
+            server = make_server(
+                application,
+                host=host,
+                port=port,
+                max_frame_bytes=settings.FRAME_MAX_BYTES,
+                trust_proxy=settings.TRUST_PROXY,
+            )
+            await stack.enter_async_context(
+                parts.running("server", lambda: server.serve(sockets=[listener]), lambda: _end(server))
+            )
+            await _announce(server, stopping)
+        await stopping.wait()
+        if Role.WEB in roles:
+            await hub().drain(0.0 if settings.EMBEDDED else DRAIN_S)
+    return parts.failed
+
+
+async def _set_up(stopping: asyncio.Event) -> bool:
+    """Tables, keyspace and topic; waits for servers that are still starting. False when told to stop meanwhile."""
+    for what, setup in (("log", log().setup), ("store", store().setup)):
+        for attempt in range(_SETUP_TRIES):
+            try:
+                await setup()
+                break
+            except (OSError, RuntimeError, StoreUnavailableError) as error:
+                if attempt == _SETUP_TRIES - 1:
+                    raise
+                _logger.warning("the %s does not answer yet: %s", what, error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _SETUP_PAUSE_S)
+                return False
+    return True
+
+
+class _Parts:
+    """Long-running parts. One that fails for good ends the process, so that its supervisor starts a fresh one."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.failed = False
+        self._stopping = stopping
+
+    @contextlib.asynccontextmanager
+    async def running(
+        self, name: str, run_part: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        async def guarded() -> None:
+            try:
+                await run_part()
+            except Exception:
+                _logger.exception("%s failed", name)
+                self.failed = True
+            finally:
+                self._stopping.set()
+
+        task = asyncio.create_task(guarded(), name=name)
+        try:
+            yield
+        finally:
+            await stop()
+            await asyncio.wait([task], timeout=20)
+
+
+@contextlib.asynccontextmanager
+async def _worker() -> AsyncIterator[None]:
+    """A Celery worker in a thread: the embedded profile's."""
+    controller = WorkController(app=celery.app, pool="threads", concurrency=2, hostname="embedded@localhost")
+    thread = threading.Thread(target=controller.start, name="celery", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(controller.stop)
+        await asyncio.to_thread(thread.join, 5)
+
+
+async def _end(server: Server) -> None:
+    server.should_exit = True
+
+
+async def _announce(server: Server, stopping: asyncio.Event) -> None:
+    """Print the address once it is served; then, for DEMO=1, make the demo workspace and say how to sign in."""
+    while not server.started:
+        if stopping.is_set():
+            return
+        await asyncio.sleep(0.02)
+    print(f"slackclone is at {settings.PUBLIC_URL}  (Ctrl-C ends it)", flush=True)
+    if settings.DEMO:
+        for line in await demo.seed(read=threads.read):
+            print(line, flush=True)

@@ -1,0 +1,24 @@
+"""Loaded before Django: a DATA_DIR of its own and the embedded profile for the process that runs the tests."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_directory = tempfile.mkdtemp(prefix="slackclone-tests-")
+_owner = os.getpid()
+
+
+@atexit.register
+def _remove() -> None:
+    if os.getpid() == _owner:
+        shutil.rmtree(_directory, ignore_errors=True)
+
+
+os.environ.update(
+    DATA_DIR=_directory,
+    PROFILE="embedded",
+    EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+)
+for _name in ("DATABASE_URL", "REDIS_URL", "LOG_URL", "STORE_URL", "BROKER_URL", "PUBLIC_URL"):
+    os.environ.pop(_name, None)
