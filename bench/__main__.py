@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in BENCHES.items():
         one = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0], description=module.__doc__)
-        one.add_argument("--json", action="store_true", help="print one line of JSON and nothing else on standard output")
+        one.add_argument(
+            "--json", action="store_true", help="print one line of JSON and nothing else on standard output"
+        )
         one.add_argument("--profile", choices=("embedded", "cluster"), default="embedded")
         one.add_argument("--out", help="also write the JSON, sweeps included, to this file")
         module.arguments(one)
@@ -45,8 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     found["took_s"] = round(time.monotonic() - started, 1)
     found["shared_with_after"] = conditions()["shared_with"]
     if options.out:
-        with open(options.out, "w") as file:
-            json.dump({"bench": options.name, **figures, "conditions": found}, file, indent=1)
+        whole = {"bench": options.name, **figures, "conditions": found}
+        Path(options.out).write_text(json.dumps(whole, indent=1) + "\n")
     figures.pop("sweeps", None)
     report(options.name, figures, found, as_json=options.json)
     return 0

@@ -1,11 +1,13 @@
 """Order and loss: what readers saw, and what history says, against what senders were told.
 
-An operation ends `ok` (acknowledged), `fail` (refused: must not appear) or `unknown` (may or may not appear, at most once).
+An operation ends `ok` (acknowledged), `fail` (refused: must not appear) or `unknown` (may
+appear, once).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 Outcome = Literal["ok", "fail", "unknown"]
@@ -147,7 +149,10 @@ def _losses(
 ) -> None:
     ended_ok = [operation for operation in by_key.values() if operation.outcome == "ok"]
     report.add(
-        "lost", "history", [o.client_msg_id for o in ended_ok if o.client_msg_id not in stored], "acknowledged, not there"
+        "lost",
+        "history",
+        [o.client_msg_id for o in ended_ok if o.client_msg_id not in stored],
+        "acknowledged, not there",
     )
     report.add(
         "divergent",
@@ -165,7 +170,9 @@ def _losses(
         [
             row.client_msg_id or row.message_id
             for row in history
-            if row.client_msg_id not in by_key or by_key[row.client_msg_id].outcome == "fail"
+            if row.client_msg_id is None
+            or row.client_msg_id not in by_key
+            or by_key[row.client_msg_id].outcome == "fail"
         ],
         "refused or unknown to every sender",
     )
@@ -179,10 +186,13 @@ def _order(report: Report, where: str, seen: Sequence[Seen]) -> None:
     ):
         repeated = [value for value, times in Counter(values).items() if value is not None and times > 1]
         report.add("duplicate", where, repeated, f"{what} more than once")
-    pairs = list(zip(seen, seen[1:], strict=False))
+    pairs = list(pairwise(seen))
     report.add("non_monotonic", where, [b.seq for a, b in pairs if b.seq < a.seq], "seqs after a greater one")
     report.add(
-        "non_monotonic", where, [b.seq for a, b in pairs if b.timestamp < a.timestamp], "timestamps went backwards at seq"
+        "non_monotonic",
+        where,
+        [b.seq for a, b in pairs if b.timestamp < a.timestamp],
+        "timestamps went backwards at seq",
     )
 
 

@@ -1,4 +1,4 @@
-"""A client of docs/protocol.md in Python: REST, and a socket that reconnects, resumes, repeats and repairs by itself."""
+"""A client of docs/protocol.md: REST, and a socket that reconnects, resumes, repeats and repairs by itself."""
 
 import asyncio
 import contextlib
@@ -116,8 +116,8 @@ class Counters:
 class SocketClient:
     """One session at `/v1/socket` that outlives its connections.
 
-    `events[stream]` holds what was delivered, in order, each seq once. `send` resolves when the message is durable; it is
-    repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event.
+    `events[stream]` holds what was delivered, in order, each seq once. `send` resolves when the message is durable; it
+    is repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class SocketClient:
         self.errors: list[Json] = []
         self.frames: list[Json] = []
         self.counters = Counters()
-        self.hello: Json | None = None
+        self.hello: Json = {}
         self.fatal: int | None = None
         self._token = token
         self._on_event = on_event
@@ -198,7 +198,7 @@ class SocketClient:
 
     def drop(self) -> None:
         """Cut the connection the way a network does: no close frame."""
-        if self._connection and self._connection.transport:
+        if self._connection:
             self._connection.transport.abort()
 
     @property
@@ -215,6 +215,17 @@ class SocketClient:
         except TimeoutError:
             state = f"last={self.last} errors={self.errors[-3:]} counters={self.counters} fatal={self.fatal}"
             raise TimeoutError(f"waited {timeout_s} s for {what or met}: {state}") from None
+
+    async def reaches(self, stream: str, seq: int, *, timeout_s: float = 15.0, what: str = "") -> None:
+        """Wait until this seq of the stream was delivered."""
+        await self.until(
+            lambda: self.last.get(stream, 0) >= seq, timeout_s=timeout_s, what=f"{what} seq {seq} of {stream}"
+        )
+
+    async def has(self, stream: str, count: int) -> list[Json]:
+        """The stream's events, once there are so many."""
+        await self.until(lambda: len(self.events[stream]) >= count, what=f"{count} events of {stream}")
+        return self.events[stream]
 
     # -- commands
 
@@ -349,8 +360,8 @@ class SocketClient:
                         self.fatal = code
                         return
             except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed, ProblemError) as error:
-                code = getattr(getattr(error, "rcvd", None), "code", None)
-                self.counters.closes.append(code or 1006)
+                code = getattr(getattr(error, "rcvd", None), "code", None) or 1006
+                self.counters.closes.append(code)
                 if code in FATAL_CLOSES:
                     self.fatal = code
                     return
@@ -372,7 +383,7 @@ class SocketClient:
 
     async def _beat(self) -> None:
         while True:
-            every = (self.hello or {}).get("heartbeat_ms", 30_000) / 1000
+            every = self.hello.get("heartbeat_ms", 30_000) / 1000
             await asyncio.sleep(every * self._random.uniform(0.8, 1.2))
             with contextlib.suppress(ConnectionClosedError):
                 await self._write({"t": "ping", "id": self._id()})
@@ -494,9 +505,7 @@ class Person:
         email = f"{quote(name.lower())}-{secrets.token_hex(6)}@example.com"
         password = secrets.token_urlsafe(12)
         try:
-            made = await anonymous.post(
-                "/v1/auth/signup", {"email": email, "password": password, "name": name}
-            )
+            made = await anonymous.post("/v1/auth/signup", {"email": email, "password": password, "name": name})
         finally:
             await anonymous.close()
         return cls(base_url, made, email=email, password=password)
@@ -531,9 +540,7 @@ class Person:
         for person in people:
             await person.rest.post(f"/v1/invites/{invite['code']}/accept")
 
-    async def channel(
-        self, workspace: Json, name: str, *members: "Person", kind: str = "public"
-    ) -> Json:
+    async def channel(self, workspace: Json, name: str, *members: "Person", kind: str = "public") -> Json:
         made: Json = await self.rest.post(
             f"/v1/workspaces/{workspace['id']}/channels",
             {"name": name, "kind": kind, "members": [member.id for member in members]},

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import uvloop
 
-from bench.fastsocket import Listener, Reference, Tally, Talker, connect, is_subscribed
+from bench.fastsocket import Follower, Listener, Reference, Talker, Tally, connect, is_subscribed
 from bench.measure import histogram, raise_file_limit
 
 CALL_DEADLINE_S = 600
@@ -37,9 +37,7 @@ class Worker:
         self.reference = Reference()
         self.listeners: list[Listener] = []
         slots = asyncio.Semaphore(_AT_ONCE)
-        subscribe = (
-            json.dumps({"t": "subscribe", "id": 1, "streams": {stream: None}}).encode() if stream else None
-        )
+        subscribe = json.dumps({"t": "subscribe", "id": 1, "streams": {stream: None}}).encode() if stream else None
 
         async def one(index: int, token: str | None) -> None:
             async with slots:
@@ -91,6 +89,48 @@ class Worker:
         self.listeners = []
         await asyncio.sleep(0.1)
 
+    # -- followers, which resume
+
+    async def follow(
+        self,
+        url: str,
+        fallback: str,
+        tokens: Sequence[str],
+        stream: str,
+        source: str | None,
+        sockets_each: int,
+        jitter_s: float,
+    ) -> int:
+        self.followers: list[Follower] = []
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(token: str) -> None:
+            async with slots:
+                follower = Follower(token, stream, fallback, source=source, jitter_s=jitter_s)
+                await follower.open(url)
+                async with asyncio.timeout(30):
+                    await follower.ready
+                self.followers.append(follower)
+
+        await asyncio.gather(*(one(token) for token in tokens for _ in range(sockets_each)))
+        return len(self.followers)
+
+    async def resumed(self, deadline_s: float, frames: int = 0) -> dict[str, Any]:
+        """Wait until every follower has resumed, and has `frames` events in all."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end and any(
+            not follower.resumed_ns or follower.events < frames for follower in self.followers
+        ):
+            await asyncio.sleep(0.05)
+        return {
+            "resumed": sum(bool(follower.resumed_ns) for follower in self.followers),
+            "last_ns": max(follower.resumed_ns for follower in self.followers),
+            "gaps": sum(follower.gaps for follower in self.followers),
+            "repeats": sum(follower.repeats for follower in self.followers),
+            "resyncs": sum(follower.resyncs for follower in self.followers),
+            "missing": sum(max(0, frames - follower.events) for follower in self.followers),
+        }
+
     # -- senders
 
     async def talk(
@@ -125,10 +165,9 @@ class Worker:
     ) -> dict[str, Any]:
         """Post at an even `rate` for `seconds`, `size` bytes of text each, from each talker in turn.
 
-        `channels[i]` is where talker i posts; a talker's own first stream without it. Waits for acks, and with `fan_out`
-        for that many deliveries of each accepted message.
+        `channels[i]` is where talker i posts; a talker's own first stream without it. Waits for acks, and with
+        `fan_out` for that many deliveries of each accepted message.
         """
-        tally = self.tally
         self._fresh()
         where = channels or [talker.streams[0][2:] for talker in self.talkers]
         total, started, late = int(rate * seconds), time.monotonic(), 0.0
@@ -146,7 +185,7 @@ class Worker:
             text = f"{time.monotonic_ns()} "
             text += "x" * (size - len(text))
             self.talkers[index].send(where[index], text, f"{self.salt}-{number}")
-        took = time.monotonic() - started
+        took = max(time.monotonic() - started, total / rate)
         await self._drained(drain_s, fan_out)
         return self._result(took, late)
 

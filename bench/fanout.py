@@ -8,12 +8,11 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from bench.drivers import Driver, call_all
 from bench.measure import CpuMeter, percentile_ms
@@ -21,8 +20,10 @@ from bench.product import ROOT, free_port
 from bench.stage import Stage
 
 P99_LIMIT_MS = 200
+# One group_send to 1,000 sockets takes about 200 ms by itself, so stock is granted all it delivers without falling behind.
+STOCK_LIMIT_MS = 2000
 RATES = [50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500]
-STOCK_RATES = [2, 3, 4, 5, 6, 8, 10, 12]
+STOCK_RATES = [1, 2, 3, 4, 5, 6, 8, 10]
 UNMERGED_RATE = 50
 _GIVE_UP_AFTER = 2
 
@@ -49,9 +50,12 @@ class Side:
     stream: str | None
     channel_id: str
     rates: list[float]
+    limit_ms: float = P99_LIMIT_MS
 
 
-def sweep(side: Side, listeners: list[Driver], sender: Driver, options: argparse.Namespace, say: Any) -> list[dict[str, Any]]:
+def sweep(
+    side: Side, listeners: list[Driver], sender: Driver, options: argparse.Namespace, say: Any
+) -> list[dict[str, Any]]:
     """One row a rate; ends after two rates in a row that failed, or when sockets were lost."""
     shares = [side.tokens[index :: len(listeners)] for index in range(len(listeners))]
     call_all(
@@ -71,7 +75,7 @@ def sweep(side: Side, listeners: list[Driver], sender: Driver, options: argparse
         say(
             f"{side.name:>8} {rate:>6g}/s  {row['deliveries_per_s']:>9,.0f} deliveries/s  p50 {row['p50_ms']:>7.1f}  "
             f"p99 {row['p99_ms']:>7.1f} ms  {row['cpu_us']:>6.2f} µs/delivery  server {row['server_cores']:.2f} cores  "
-            f"client {row['client_cores']:.2f}  lost {row['missing']}{' ' + str(row['closed']) if row['closed'] else ''}"
+            f"client {row['client_cores']:.2f}  lost {row['missing']} {row['closed'] or ''}"
         )
         failures = 0 if row["ok"] else failures + 1
         if failures >= _GIVE_UP_AFTER or row["closed"]:
@@ -81,8 +85,14 @@ def sweep(side: Side, listeners: list[Driver], sender: Driver, options: argparse
     return rows
 
 
-def step(side: Side, rate: float, listeners: list[Driver], sender: Driver, options: argparse.Namespace) -> dict[str, Any]:
-    speak = {"size": options.payload, "channels": [side.channel_id] * len(side.senders), "drain_s": 10.0 if side.stream else 0.0}
+def step(
+    side: Side, rate: float, listeners: list[Driver], sender: Driver, options: argparse.Namespace
+) -> dict[str, Any]:
+    speak = {
+        "size": options.payload,
+        "channels": [side.channel_id] * len(side.senders),
+        "drain_s": 10.0 if side.stream else 0.0,
+    }
     sender.call("speak", rate=rate, seconds=1.0, **speak)
     time.sleep(0.5)
     call_all(listeners, "begin", [{}] * len(listeners))
@@ -116,7 +126,7 @@ def step(side: Side, rate: float, listeners: list[Driver], sender: Driver, optio
         "client_cores": used["client"] / said["took_s"],
         "frames_per_read": round(deliveries / max(1, sum(result["reads"] for result in results)), 1),
         "bytes_per_delivery": round(sum(result["bytes"] for result in results) / max(1, deliveries)),
-        "ok": p99 <= P99_LIMIT_MS and missing == 0 and not said["refused"] and not closed and said["late_ms"] < 1000,
+        "ok": p99 <= side.limit_ms and missing == 0 and not said["refused"] and not closed and said["late_ms"] < 1000,
     }
 
 
@@ -132,15 +142,14 @@ class StockServer:
         deadline = time.monotonic() + 30
         while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=1)
-            except urllib.error.HTTPError:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=1).close()
                 return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
                 time.sleep(0.05)
 
-    def __enter__(self) -> "StockServer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -178,6 +187,7 @@ def run(options: argparse.Namespace, say: Any) -> dict[str, Any]:
                     None,
                     "0",
                     [rate * max(0.2, 1000 / options.sockets) for rate in STOCK_RATES],
+                    STOCK_LIMIT_MS,
                 )
             )
         rows: dict[str, list[list[dict[str, Any]]]] = {side.name: [] for side in sides}
@@ -209,10 +219,9 @@ def figures(rows: dict[str, list[list[dict[str, Any]]]], options: argparse.Names
         "bytes_per_delivery": top[0]["bytes_per_delivery"] if top else None,
         "client_cores_at_top": round(statistics.median(row["client_cores"] for row in top), 2) if top else None,
         "stock_deliveries_per_s": round(rate["stock"]) if "stock" in rate else None,
+        "stock_p99_ms": statistics.median(row["p99_ms"] for row in bests["stock"]) if bests.get("stock") else None,
         "ratio_to_stock": round(rate["ours"] / rate["stock"], 1) if rate.get("stock") else None,
         "client": "bench.fastsocket.Listener: each delivery compared byte for byte, not decoded again",
         "server_process": "the gateway" if options.profile == "cluster" else "the one process, log and store included",
         "sweeps": rows,
     }
-
-

@@ -1,14 +1,15 @@
 """WebSocket clients for load: a plain asyncio protocol that looks at bytes, not at JSON.
 
-Two kinds. `Listener`: thousands of sockets that follow one stream get the same bytes, so the first to get a frame parses
-it and the others compare theirs with it (`startswith`, a memcmp): every delivery is verified byte for byte for about
-0.1 µs. `Talker`: sends, and takes acks and events of many small channels apart with two `find`s a frame.
+Two kinds. `Listener`: thousands of sockets that follow one stream get the same bytes, so the first to get a frame
+parses it and the others compare theirs with it (`startswith`, a memcmp): every delivery is verified byte for byte for
+about 0.1 µs. `Talker`: sends, and takes acks and events of many small channels apart with two `find`s a frame.
 """
 
 import asyncio
 import bisect
 import json
 import os
+import random
 import time
 from array import array
 from base64 import b64encode
@@ -207,10 +208,7 @@ class Listener(Base):
         """Frame by frame: for the first socket that gets a frame, and around frames that are no events."""
         reference = self.reference
         begin = reference.ends[self.frames - 1] if self.frames else 0
-        if self._mid:
-            work = self._mid + data
-        else:
-            work = bytes(reference.data[begin : self._pos]) + data
+        work = (self._mid or bytes(reference.data[begin : self._pos])) + data
         at, first = 0, self.frames
         while found := frame_end(work, at):
             body, end = found
@@ -330,6 +328,107 @@ class Talker(Base):
             self.tally.delivery_ns.append(now - sent)
 
 
+class Follower:
+    """One session over several connections: follows a stream; when cut off, it resumes at `fallback` after a while."""
+
+    __slots__ = (
+        "_fallback", "_jitter_s", "_socket", "_source", "_stream", "_token", "events", "gaps", "hello", "last", "ready",
+        "repeats", "resumed_ns", "resyncs",
+    )  # fmt: skip
+
+    def __init__(self, token: str, stream: str, fallback: str, *, source: str | None, jitter_s: float) -> None:
+        self._token, self._stream, self._fallback = token, stream, fallback
+        self._source, self._jitter_s = source, jitter_s
+        self._socket: _FollowerSocket | None = None
+        self.hello: dict[str, Any] | None = None
+        self.last: int | None = None
+        self.events = self.gaps = self.repeats = self.resyncs = self.resumed_ns = 0
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def open(self, url: str) -> None:
+        self._socket = _FollowerSocket(self._token, self)
+        await connect(url, self._socket, source=self._source)
+
+    def lost(self) -> None:
+        if self.hello:
+            asyncio.get_running_loop().call_later(random.uniform(0, self._jitter_s), self._again)
+
+    def _again(self) -> None:
+        task = asyncio.ensure_future(self.open(self._fallback))
+        task.add_done_callback(lambda done: self.lost() if done.exception() else None)
+
+    def greet(self, socket: "_FollowerSocket") -> None:
+        if self.hello and self.last is not None:
+            resume = {"t": "resume", "session": self.hello["session"], "token": self.hello["token"]}
+            socket.write(json.dumps(resume | {"streams": {self._stream: self.last}}).encode())
+        else:
+            socket.write(json.dumps({"t": "subscribe", "id": 1, "streams": {self._stream: None}}).encode())
+
+    def hear(self, payload: bytes, socket: "_FollowerSocket") -> None:
+        head = payload[:_HEAD]
+        if _EVENT in head:
+            start = payload.find(b'"seq":') + 6
+            seq = int(payload[start : payload.index(b",", start)])
+            if self.last is not None and seq <= self.last:
+                self.repeats += 1
+                return
+            if self.last is not None and seq > self.last + 1:
+                self.gaps += seq - self.last - 1
+            self.last = seq
+            self.events += 1
+            return
+        frame_ = json.loads(payload)
+        match frame_["t"]:
+            case "hello":
+                again, self.hello = self.hello, frame_
+                if again and not frame_["resumed"]:
+                    self.resyncs += 1
+                    socket.write(json.dumps({"t": "subscribe", "id": 1, "streams": {self._stream: self.last}}).encode())
+            case "resync":
+                self.resyncs += 1
+                self.last = frame_["seq"]
+            case "subscribed":
+                if self.last is None:
+                    self.last = frame_["streams"][self._stream]["seq"]
+                if self.ready.done():
+                    self.resumed_ns = time.monotonic_ns()
+                else:
+                    self.ready.set_result(None)
+
+    def close(self) -> None:
+        self.hello = None
+        if self._socket:
+            self._socket.close()
+
+
+class _FollowerSocket(Base):
+    __slots__ = ("follower",)
+
+    def __init__(self, token: str, follower: Follower) -> None:
+        super().__init__(token)
+        self.follower = follower
+
+    def opened(self) -> None:
+        self.follower.greet(self)
+
+    def received(self, data: bytes) -> None:
+        work = self._rest + data if self._rest else data
+        at = 0
+        while found := frame_end(work, at):
+            body, end = found
+            opcode = work[at] & 0x0F
+            if opcode == _TEXT:
+                self.follower.hear(work[body:end], self)
+            else:
+                self.control(opcode, work[body:end])
+            at = end
+        self._rest = work[at:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.follower.lost()
+
+
 class Tally:
     def __init__(self) -> None:
         self.sent = self.accepted = self.delivered = self.gaps = self.repeats = 0
@@ -343,6 +442,6 @@ class Tally:
 async def connect(url: str, protocol: Base, *, source: str | None = None) -> Base:
     parts = urlsplit(url)
     await asyncio.get_running_loop().create_connection(
-        lambda: protocol, parts.hostname, parts.port, local_addr=(source, 0) if source else None
+        lambda: protocol, parts.hostname or "", parts.port or 80, local_addr=(source, 0) if source else None
     )
     return protocol

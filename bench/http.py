@@ -103,7 +103,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _dechunk(buffer: bytearray, position: int) -> bytes | None:
-    parts = []
+    parts: list[bytes] = []
     while True:
         end = buffer.find(b"\r\n", position)
         if end < 0:

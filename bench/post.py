@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             )
             row = judge(said, options.members, meter.used())
             say(
-                f"{rate:>7.0f}/s for {seconds:>4.0f} s: accepted {row['msgs_per_s']:>7.1f}/s  p50 {row['p50_ms']:>6.1f}  "
+                f"{rate:>7.0f}/s for {seconds:>4.0f} s: accepted {row['msgs_per_s']:>7.1f}/s p50 {row['p50_ms']:>6.1f} "
                 f"p99 {row['p99_ms']:>7.1f} ms  ack p99 {row['ack_p99_ms']:>7.1f} ms  lost {row['lost']}  "
                 f"cores {row['cores_used']} {row['refused'] or ''}{row['closed'] or ''}"
             )

@@ -77,7 +77,7 @@ def _die_with_parent() -> None:
 
 
 class Product:
-    """`env` adds to the environment of every role. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has "web-0" only."""
+    """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0"."""
 
     def __init__(
         self,
@@ -119,7 +119,9 @@ class Product:
         return f"http://127.0.0.1:{self.roles[role].port}"
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
+        env = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ
+        }
         env |= {"PROFILE": self.profile, "DATA_DIR": str(self.directory / "data"), "PYTHONUNBUFFERED": "1"}
         # One issuer of tokens for all gateways; one address makes everybody here, which no real one does.
         env |= {"PUBLIC_URL": f"http://127.0.0.1:{self._ports[0]}", "AUTH_RATE_FACTOR": "10000"}
@@ -217,7 +219,7 @@ class Product:
         os.kill(self.roles[name].pid, signal.SIGCONT)
 
     async def restart(self, name: str = "web-0") -> None:
-        """kill -9 and start again, with the caller's event loop running on."""
+        """Kill -9 and start again, with the caller's event loop running on."""
         await asyncio.to_thread(self.kill, name)
         await asyncio.to_thread(self.start, name)
 
@@ -273,13 +275,19 @@ class Product:
                 raise ProductError(f"{role.name} ended while starting\n{self.log_tail()}")
             if role.port is None:
                 return
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{role.port}/healthz", timeout=2) as answer:
-                    if answer.status == 200:
-                        return
+            if self._healthy(role):
+                return
             if time.monotonic() > deadline:
                 raise ProductError(f"{role.name} is not healthy after {START_DEADLINE_S:.0f} s\n{self.log_tail()}")
             time.sleep(0.05)
+
+    @staticmethod
+    def _healthy(role: Role) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{role.port}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def _end(self, role: Role, number: signal.Signals) -> int:
         process = role.process
@@ -310,7 +318,7 @@ class Product:
         self._sql(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 
     def _sql(self, statement: str) -> None:
-        import psycopg  # noqa: PLC0415 - only the cluster profile has it to do
+        import psycopg
 
         assert self.services
         with psycopg.connect(self.services.urls()["DATABASE_URL"], autocommit=True) as connection:

@@ -1,7 +1,7 @@
-"""Many people in a workspace at once, straight into the database of a running product: hashing 1,000 passwords takes minutes.
+"""Many people in a workspace at once, straight into the database of a running product: hashing takes minutes.
 
-Run with the product's environment: `python -m bench.seed` reads {"workspace_id", "count", "prefix"} from standard input and
-prints {"users": [{"id", "token"}]}. The rows are new ones, so no cache of the product can know better.
+Run with the product's environment: `python -m bench.seed` reads {"workspace_id", "count", "prefix"} from standard input
+and prints {"users": [{"id", "token"}]}. The rows are new ones, so no cache of the product can know better.
 """
 
 import json
@@ -15,19 +15,17 @@ from django.db import transaction
 
 
 def seed(workspace_id: int, count: int, prefix: str) -> list[dict[str, str]]:
-    from apps.accounts.models import AuthSession, User  # noqa: PLC0415 - after django.setup()
-    from apps.accounts.tokens import sign_access  # noqa: PLC0415
-    from apps.core.clock import now  # noqa: PLC0415
-    from apps.core.ids import new_id  # noqa: PLC0415
-    from apps.workspaces.models import Member, Role  # noqa: PLC0415
+    from apps.accounts.models import AuthSession, User
+    from apps.accounts.tokens import sign_access
+    from apps.core.clock import now
+    from apps.core.ids import new_id
+    from apps.workspaces.models import Member, Role
 
     at = now()
     users = [
         User(id=new_id(), email=f"{prefix}{n}@bench.example", name=f"{prefix} {n}", password="!") for n in range(count)
     ]
-    sessions = [
-        AuthSession(user=user, kind=AuthSession.Kind.API, expires_at=at + timedelta(days=1)) for user in users
-    ]
+    sessions = [AuthSession(user=user, kind=AuthSession.Kind.API, expires_at=at + timedelta(days=1)) for user in users]
     members = [
         Member(workspace_id=workspace_id, user=user, role=Role.MEMBER, handle=f"{prefix}{n}")
         for n, user in enumerate(users)
@@ -45,7 +43,7 @@ def seed(workspace_id: int, count: int, prefix: str) -> list[dict[str, str]]:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slackclone.settings")
     django.setup()
-    from apps.eventlog import leases  # noqa: PLC0415 - after django.setup()
+    from apps.eventlog import leases
 
     asked: dict[str, Any] = json.load(sys.stdin)
     lease = leases.hold()

@@ -28,9 +28,11 @@ class Seeded:
 class Stage:
     """`with Stage("embedded") as stage:` — everything it started is gone afterwards."""
 
-    def __init__(self, profile: Profile, *, webs: int = 1, env: Mapping[str, str] | None = None, **roles: int) -> None:
+    def __init__(
+        self, profile: Profile, *, webs: int = 1, sequencers: int = 1, env: Mapping[str, str] | None = None
+    ) -> None:
         self.profile = profile
-        self._webs, self._roles, self._env = webs, roles, ENV | dict(env or {})
+        self._webs, self._sequencers, self._env = webs, sequencers, ENV | dict(env or {})
         self._stack = ExitStack()
         self._seeded = 0
 
@@ -43,7 +45,7 @@ class Stage:
                 services.start()
             self.services = services
             self.product = self._stack.enter_context(
-                Product(self.profile, services=services, webs=self._webs, env=self._env, **self._roles)
+                Product(self.profile, services=services, webs=self._webs, env=self._env, sequencers=self._sequencers)
             )
             self.owner_token, self.workspace = asyncio.run(self._open())
         except BaseException:

@@ -20,10 +20,10 @@ class Stock(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no ty
         await self.channel_layer.group_add("room", self.channel_name)
         await self.accept()
 
-    async def disconnect(self, code: int) -> None:
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
         await self.channel_layer.group_discard("room", self.channel_name)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002
         if text_data and text_data.startswith('{"t":"send"'):
             await self.channel_layer.group_send("room", {"type": "chat.event", "text": text_data})
 
@@ -50,7 +50,11 @@ def main(port: int) -> None:
 
 
 async def _lifespanless(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    await application(scope, receive, send)
+    if scope["type"] == "websocket":
+        await application(scope, receive, send)
+    else:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
 
 if __name__ == "__main__":

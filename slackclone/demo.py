@@ -25,20 +25,22 @@ from apps.workspaces.actions.workspaces import create_workspace
 
 PEOPLE = {"ada": "Ada Lindqvist", "bela": "Béla Szabó", "chika": "千佳 Mori", "dara": "Dara Okafor"}
 
-# (who, channel, text, thread of the nth line before, reactions)
+# (who, channel, text, how many lines before the thread began, reactions)
+# fmt: off
 TALK: list[tuple[str, str, str, int | None, list[tuple[str, str]]]] = [
-    ("ada", "general", "Good morning! 👋 Welcome to **Northwind**. This is where everyone is.", None, [("bela", "👋")]),
+    ("ada", "general", "Good morning! 👋 Welcome to **Northwind**.", None, [("bela", "👋")]),
     ("bela", "general", "Morning. I'm putting the release notes together, send me what you have.", None, []),
-    ("chika", "general", "おはようございます! The new timeline is in `main` now.", None, [("ada", "🎉"), ("dara", "🎉")]),
+    ("chika", "general", "おはようございます! The timeline is in `main`.", None, [("ada", "🎉"), ("dara", "🎉")]),
     ("dara", "general", "@chika it feels *so* much faster. How did you do it?", None, []),
-    ("chika", "general", "One layout per frame, and only rows in view:\n```ts\nconst rows = visible(range, items)\n```", 1, []),
+    ("chika", "general", "Only rows in view:\n```ts\nconst rows = visible(range, items)\n```", 1, []),
     ("dara", "general", "Of course. Thank you!", 2, [("chika", "🙂")]),
-    ("ada", "release", "Plan for today:\n1. freeze at noon\n2. test on phones\n3. ship at four", None, [("bela", "✅")]),
+    ("ada", "release", "Today:\n1. freeze at noon\n2. test on phones\n3. ship at four", None, [("bela", "✅")]),
     ("bela", "release", "> test on phones\n\nI have three of them here, I'll take that.", None, [("ada", "🙏")]),
     ("dara", "release", "The draft is at https://example.org/notes, comments are welcome.", None, []),
-    ("chika", "random", "Lunch at the place with the dumplings? 🥟", None, [("ada", "🥟"), ("bela", "🥟"), ("dara", "🥟")]),
+    ("chika", "random", "Lunch? 🥟", None, [("ada", "🥟"), ("bela", "🥟"), ("dara", "🥟")]),
     ("dara", "random", "~~Twelve~~ half past twelve, please.", None, []),
 ]
+# fmt: on
 
 
 def _password() -> str:

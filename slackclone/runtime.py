@@ -1,4 +1,4 @@
-"""Puts the rooms together and runs them: the roles of this process, in one event loop, started in order, ended in reverse."""
+"""Puts the rooms together and runs the roles of this process in one event loop; started in order, ended in reverse."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from apps.delivery.sequencer import Sequencer
 from apps.eventlog import leases
 from apps.eventlog.outbox import Relay
 from apps.eventlog.registry import broadcast, log
-from apps.gateway.hub import hub
+from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
 from apps.messaging.registry import store
@@ -66,7 +66,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
             try:
                 listener = bind(host, port, reuse_port=not settings.EMBEDDED)
             except OSError as error:
-                print(f"can't listen on {host}:{port}: {error.strerror}; set PORT to another", file=sys.stderr)
+                _say(f"can't listen on {host}:{port}: {error.strerror}; set PORT to another")
                 return True
             stack.callback(listener.close)
         if not await _set_up(stopping):
@@ -80,7 +80,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         if Role.WEB in roles:
             from slackclone.asgi import application
 
-            await stack.enter_async_context(parts.running("hub", hub().run, hub().stop))
+            await stack.enter_async_context(parts.running("hub", gateway.run, gateway.stop))
             server = make_server(
                 application,
                 host=host,
@@ -94,7 +94,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
             await _announce(server, stopping)
         await stopping.wait()
         if Role.WEB in roles:
-            await hub().drain(0.0 if settings.EMBEDDED else DRAIN_S)
+            await gateway.drain(0.0 if settings.EMBEDDED else DRAIN_S)
     return parts.failed
 
 
@@ -166,7 +166,12 @@ async def _announce(server: Server, stopping: asyncio.Event) -> None:
         if stopping.is_set():
             return
         await asyncio.sleep(0.02)
-    print(f"slackclone is at {settings.PUBLIC_URL}  (Ctrl-C ends it)", flush=True)
+    _say(f"slackclone is at {settings.PUBLIC_URL}  (Ctrl-C ends it)")
     if settings.DEMO:
         for line in await demo.seed(read=threads.read):
-            print(line, flush=True)
+            _say(line)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

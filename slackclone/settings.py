@@ -73,7 +73,9 @@ LOG_REPLICATION = int(os.environ.get("LOG_REPLICATION", "1"))
 LOG_APPEND_DEADLINE_S = float(os.environ.get("LOG_APPEND_DEADLINE_S", "5"))
 LOG_QUEUE_MAX = 20_000
 LOG_RETENTION_MS = int(os.environ.get("LOG_RETENTION_MS", "-1"))  # of a new Kafka topic; -1: for ever
-LOG_SESSION_TIMEOUT_MS = int(os.environ.get("LOG_SESSION_TIMEOUT_MS", "6000"))  # a silent Kafka reader is replaced after it
+LOG_SESSION_TIMEOUT_MS = int(
+    os.environ.get("LOG_SESSION_TIMEOUT_MS", "6000")
+)  # a silent Kafka reader is replaced after it
 LOG_EPOCH = int(os.environ.get("LOG_EPOCH", "0"))  # raise by one when the log begins anew and the store is kept
 
 STORE_URL = os.environ.get(
@@ -106,6 +108,13 @@ MEMBERSHIP_CACHE = (
     else "apps.conversations.backends.members_memory.MemoryMembers"
 )
 FACTS = "apps.core.backends.facts_redis.RedisFacts" if REDIS_URL else "apps.core.backends.facts_memory.MemoryFacts"
+GATEWAYS = (
+    "apps.gateway.backends.gateways_redis.RedisGateways"
+    if REDIS_URL
+    else "apps.gateway.backends.gateways_memory.MemoryGateways"
+)
+GATEWAY_ID = os.environ.get("GATEWAY_ID", "")  # empty: host name and process id
+GATEWAY_URL = os.environ.get("GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket")  # how clients reach this one
 RATE_LIMITER = (
     "apps.core.backends.ratelimit_redis.RedisLimiter"
     if REDIS_URL
@@ -156,7 +165,9 @@ CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries ag
 # -- limits ---------------------------------------------------------------------------------------------------------
 MESSAGE_MAX_CHARS = 12_000
 MESSAGE_RATE_PER_S = int(os.environ.get("MESSAGE_RATE_PER_S", "50"))  # raised only by load tests
-AUTH_RATE_FACTOR = float(os.environ.get("AUTH_RATE_FACTOR", "1"))  # scales the limits of sign-in, sign-up, reset, refresh
+AUTH_RATE_FACTOR = float(
+    os.environ.get("AUTH_RATE_FACTOR", "1")
+)  # scales the limits of sign-in, sign-up, reset, refresh
 FRAME_MAX_BYTES = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SEQUENCED_DEADLINE_S = float(os.environ.get("SEQUENCED_DEADLINE_S", "3"))  # REST answers 202 after it
@@ -245,7 +256,9 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-DJANGO_VITE = {"default": {"manifest_path": BASE_DIR / "static" / "dist" / "manifest.json", "static_url_prefix": "dist"}}
+DJANGO_VITE = {
+    "default": {"manifest_path": BASE_DIR / "static" / "dist" / "manifest.json", "static_url_prefix": "dist"}
+}
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {

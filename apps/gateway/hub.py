@@ -31,8 +31,9 @@ MAX_REPLAY_EVENTS = 1000
 MAX_REPLAY_BYTES = 512 * 1024
 LINGER_S = 30
 TICK_S = 1.0
-# A stream is written to its followers for at most a third of the time; what comes meanwhile is joined. Up to MAX_JOIN_S.
-_DUTY = 2.0
+# After a stream was written to its followers it rests for a multiple of the time that this took, and what comes meanwhile is
+# joined: half of it after a single event, up to twice after four or more, and never longer than _MAX_JOIN_S after the start.
+_REST_PER_EVENT, _REST_MAX = 0.5, 2.0
 _MAX_JOIN_S = 0.04
 _MAX_WRITE_BYTES = 256 * 1024
 _STORE_READ = 500
@@ -57,19 +58,23 @@ class Hub:
         max_sockets: int = 50_000,
         queue_bytes: int = 1024 * 1024,
         stalled_s: float = 8.0,
-        silent_s: float = 75.0,
+        heartbeat_s: float = 30.0,
     ) -> None:
         self.gateway = gateway
+        self.heartbeat_ms = int(heartbeat_s * 1000)
+        self.stalled_s = stalled_s
         self.stats = Stats()
         self.max_sockets = max_sockets
         self.queue_bytes = queue_bytes
         self.draining = False
+        self.stopped = asyncio.Event()
         self.tick = 1
         self.users: dict[int, list[Socket]] = {}
         self.streams: dict[str, Stream] = {}
         self.connected = 0  # handshakes included
         self._store, self._broadcast, self._presenter = store, broadcast, presenter
-        self._stalled_s, self._silent_s = stalled_s, silent_s
+        self._silent_s = heartbeat_s * 2.5
+        self._paused: list[Socket] = []
         self._buckets: list[dict[Socket, None]] = [{} for _ in range(_IDLE_BUCKETS)]
         self._numbers = 0
         self._held: dict[Socket, tuple[int, float]] = {}
@@ -107,7 +112,9 @@ class Hub:
         self._buckets[socket.number % _IDLE_BUCKETS][socket] = None
         stream = self._stream(names.user(socket.user_id))
         stream.watched = True
-        with contextlib.suppress(UnavailableError):  # the place is unknown until the store answers; the sweep asks again
+        with contextlib.suppress(
+            UnavailableError
+        ):  # the place is unknown until the store answers; the sweep asks again
             await self._open([stream])
 
     def detach(self, socket: Socket) -> None:
@@ -152,6 +159,10 @@ class Hub:
         body = msgspec.msgpack.encode([socket.session, socket.number])
         claimed = Ephemeral(type="session.claimed", key=f"session:{socket.session}", body=body)
         await self._broadcast().publish(Batch(names.user(socket.user_id), ephemeral=[claimed]))
+
+    def resume_next_tick(self, socket: Socket) -> None:
+        """Who sends more than is decent waits for the next second."""
+        self._paused.append(socket)
 
     # -- following --------------------------------------------------------------------------------------------------
 
@@ -528,16 +539,17 @@ class Hub:
         if stream.signals:
             self._write_signals(stream)
         self.stats.deliveries += len(pending) * len(followers)
-        stream.due = started + min((time.perf_counter() - started) * (1 + _DUTY), _MAX_JOIN_S)
+        stream.due = _rested(started, len(pending))
 
     def _write_out_together(self, ready: Sequence[Stream]) -> None:
         """The same for several streams, whose followers may be the same sockets."""
-        started = time.perf_counter()
+        started, most = time.perf_counter(), 0
         waiting: dict[Socket, list[bytes]] = {}
         for stream in ready:
             self._dirty.pop(stream, None)
             pending, stream.pending = stream.pending, []
             self.stats.deliveries += len(pending) * len(stream.followers)
+            most = max(most, len(pending))
             for blob in _joined(pending):
                 for socket in stream.followers:
                     if socket in waiting:
@@ -553,7 +565,7 @@ class Hub:
         for stream in ready:
             if stream.signals:
                 self._write_signals(stream)
-        due = started + min((time.perf_counter() - started) * (1 + _DUTY), _MAX_JOIN_S)
+        due = _rested(started, most)
         for stream in ready:
             stream.due = due
 
@@ -624,19 +636,19 @@ class Hub:
                     and not (only_previews and (socket.previews is None or name not in socket.previews))
                 )
             ]
-            if socket.claims:
-                # What is being joined just now is asked for again by the client: which workspace it is of is not known yet.
-                lost.extend(name for name in socket.claims if not name.startswith("u:"))
-            self._cut_socket(socket, lost)
+            # What is being joined just now is denied whole: which workspace it is of may not be known yet.
+            lost.extend(name for claims in socket.claims or () for name in claims if not name.startswith("u:"))
+            self.cut_socket(socket, lost)
 
     def _cut(self, user_id: int, lost: Sequence[str]) -> None:
         for socket in self.users.get(user_id, ()):
-            self._cut_socket(socket, lost)
+            self.cut_socket(socket, lost)
 
-    def _cut_socket(self, socket: Socket, lost: Iterable[str]) -> None:
+    def cut_socket(self, socket: Socket, lost: Iterable[str]) -> None:
         for name in lost:
-            if socket.claims and name in socket.claims:
-                socket.claims[name] = False
+            for claims in socket.claims or ():
+                if name in claims:
+                    claims[name] = False
             if self.leave(socket, name):
                 self._tell((socket,), frames.Gone(stream=name))
                 self.stats.cut += 1
@@ -662,6 +674,15 @@ class Hub:
             if socket.proof_id in proofs:
                 self._end(socket, CLOSE_REVOKED)
 
+    def gauges(self) -> dict[str, int]:
+        return {
+            "sockets": self.connected,
+            "users": len(self.users),
+            "streams": len(self.streams),
+            "slow_sockets": len(self._held),
+            "queue_bytes": sum(socket.connection.buffered() for socket in self._held),
+        }
+
     # -- the sweep --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -673,6 +694,9 @@ class Hub:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._on_tick)
         self.tick += 1
         try:
+            paused, self._paused = self._paused, []
+            for socket in paused:
+                socket.connection.resume_reading()
             self._close_silent()
             self._close_stalled()
             self._let_go()
@@ -693,7 +717,7 @@ class Hub:
                 del self._held[socket]
             elif connection.taken() != taken:
                 self._held[socket] = (connection.taken(), now)
-            elif now - since >= self._stalled_s:
+            elif now - since >= self.stalled_s:
                 # A close frame would wait behind what is not read either.
                 self.stats.slow_closes += 1
                 self.detach(socket)
@@ -762,6 +786,13 @@ class Hub:
             stream.watched = False
             self._close_stream(stream)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.stopped.set()
+
+
+def _rested(started: float, events: int) -> float:
+    """When a stream may be written again that was written from `started` until now."""
+    took = time.perf_counter() - started
+    return started + min(took * (1 + min(events * _REST_PER_EVENT, _REST_MAX)), _MAX_JOIN_S)
 
 
 def _joined(parts: Sequence[bytes]) -> Iterable[bytes]:

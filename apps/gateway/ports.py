@@ -36,7 +36,7 @@ class Gateways(Protocol):
     async def withdraw(self, gateway: str) -> None: ...
 
     async def alive(self) -> dict[str, str]:
-        """gateway id -> URL of those with a valid lease."""
+        """Gateway id -> URL of those with a valid lease."""
         ...
 
     async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:

@@ -21,6 +21,7 @@ from websockets.speedups import apply_mask
 
 EXTENSION = "slackclone.frames"
 CLOSE_TIMEOUT_S = 2.0
+CLOSE_FAILED = 1011
 _CLOSED = 1 << 62
 _MAX_CONTROL = 125
 _SEND_BUFFER = 256 * 1024
@@ -383,7 +384,9 @@ class ReadyFramesProtocol(WebSocketsSansIOProtocol):
         transport = self.transport
         self.stop_keepalive()
         self.connections.discard(self)
-        connection = FrameConnection(transport, receiver, cast("set[Any]", self.connections), max_size=self.config.ws_max_size)
+        connection = FrameConnection(
+            transport, receiver, cast("set[Any]", self.connections), max_size=self.config.ws_max_size
+        )
         transport.set_protocol(connection)
         self.transport = cast("asyncio.Transport", _Released())
         early, self._early = self._early, b""

@@ -17,25 +17,42 @@ class Socket:
     proof_id        what can be revoked: Principal.session_id
     session         the resumable session's name
     number          later sockets have greater ones, at whichever gateway
-    claims          streams about to be joined -> False once the right to it was lost meanwhile
+    claims          for each follow under way: its streams -> False once the right to it was lost meanwhile
     previews        streams followed by right of the role, not of a membership
     seen            the hub's tick at the last frame that came
     """
 
-    __slots__ = ("claims", "closed", "connection", "number", "previews", "proof_id", "seen", "session", "streams", "user_id", "write")
+    __slots__ = (
+        "claims",
+        "closed",
+        "connection",
+        "number",
+        "previews",
+        "proof_id",
+        "seen",
+        "session",
+        "streams",
+        "user_id",
+        "write",
+    )
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.write: Callable[[bytes], None] = connection.write
+    connection: Connection
+    write: Callable[[bytes], None]
+
+    def __init__(self) -> None:
         self.user_id = 0
         self.proof_id: int | None = None
         self.session = ""
         self.number = 0
         self.seen = 0
         self.closed = False
-        self.streams: dict[str, "Stream"] = {}
-        self.claims: dict[str, bool] | None = None
+        self.streams: dict[str, Stream] = {}
+        self.claims: list[dict[str, bool]] | None = None
         self.previews: set[str] | None = None
+
+    def bind(self, connection: Connection) -> None:
+        self.connection = connection
+        self.write = connection.write
 
     def close(self, code: int) -> None:
         self.connection.close(code)

@@ -27,6 +27,8 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     """Envelope.event_id is the message id, Envelope.actor_id the sender; the content is sealed.
 
     kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
+    Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentions_all is "channel",
+    "here" or None, parent_sender_id is the author of the message that a reply answers.
     """
 
     type: ClassVar[str] = "message.posted"
@@ -37,6 +39,9 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     client_msg_id: str | None = None
     thread_id: str | None = None
     also_in_channel: bool = False
+    mentioned: list[str] = []
+    mentions_all: str | None = None
+    parent_sender_id: str | None = None
 
 
 class Target(msgspec.Struct, frozen=True):

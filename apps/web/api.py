@@ -11,9 +11,10 @@ from rest_framework.views import APIView
 from apps.accounts import queries as accounts
 from apps.accounts.api import CURSOR, LIMIT, UserOut, parsed
 from apps.accounts.authentication import principal_of
-from apps.accounts.models import NAME_MAX
+from apps.accounts.models import NAME_MAX, User
 from apps.accounts.policies import require_scope
 from apps.conversations import queries as conversations
+from apps.core.errors import UnauthenticatedError
 from apps.core.fields import Id, Text
 from apps.web import actions, queries
 from apps.workspaces import actions as workspace_actions
@@ -56,15 +57,22 @@ def _present(member: Member) -> dict[str, Any]:
     return workspaces.present_workspace(member, seq=seqs[member.workspace_id])
 
 
+def _me(request: Request) -> User:
+    user = request.user
+    if not isinstance(user, User):
+        raise UnauthenticatedError
+    return user
+
+
 class MeView(APIView):
     @extend_schema(responses=UserOut)
     def get(self, request: Request) -> Response:
-        return Response(accounts.present_user(request.user, private=True))
+        return Response(accounts.present_user(_me(request), private=True))
 
     @extend_schema(request=MePatchIn, responses=UserOut)
     def patch(self, request: Request) -> Response:
         changes = parsed(MePatchIn, request)
-        user = workspace_actions.change_name(actor=principal_of(request), **changes) if changes else request.user
+        user = workspace_actions.change_name(actor=principal_of(request), **changes) if changes else _me(request)
         return Response(accounts.present_user(user, private=True))
 
 

@@ -1,7 +1,5 @@
 """Fields of the pages. What is good input is decided by the actions; these only say what a page asks for."""
 
-from typing import Any
-
 from django import forms
 
 from apps.accounts.models import EMAIL_MAX, NAME_MAX
@@ -26,9 +24,6 @@ def _password(label: str, *, autocomplete: str, help_text: str = "") -> forms.Ch
 
 class PageForm(forms.Form):
     """A form whose action's errors are shown where they belong."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
 
     def take(self, error: AppError) -> int:
         """Shows `error`; returns the status of the answer."""

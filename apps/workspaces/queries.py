@@ -1,6 +1,6 @@
 """Reads. `Member`s come with their `user` loaded."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,24 @@ def role_of(workspace_id: int, user_id: int) -> str | None:
         .values_list("role", flat=True)
         .first()
     )
+
+
+def role_key(workspace_id: int, user_id: int) -> str:
+    """The key of an active member's role among core's Facts; this room's actions call `changed` with it."""
+    return f"role:{workspace_id}:{user_id}"
+
+
+def load_roles(keys: Sequence[str]) -> Mapping[str, str]:
+    """core.ports.Load for `role_key`s: who is no active member is left out."""
+    wanted: dict[int, set[int]] = {}
+    for key in keys:
+        _, workspace_part, user_part = key.split(":")
+        wanted.setdefault(int(workspace_part), set()).add(int(user_part))
+    found: dict[str, str] = {}
+    for workspace_id, user_ids in wanted.items():
+        rows = Member.objects.filter(active=True, workspace_id=workspace_id, user_id__in=user_ids)
+        found |= {role_key(workspace_id, user_id): role for user_id, role in rows.values_list("user_id", "role")}
+    return found
 
 
 def handles(workspace_id: int, names: Collection[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Each server of the cluster stops under load, for real, and comes back: degraded in between, whole afterwards (design §2)."""
+"""Each server of the cluster stops under load and comes back: degraded in between, whole afterwards (design §2)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +26,7 @@ def _all_back_again(services: Services) -> Iterator[None]:
 async def talking(
     factory: Callable[..., Product], people_in: MakePeople, **options: object
 ) -> AsyncIterator[tuple[Product, Team, Talk]]:
-    """A cluster on which two people talk at some 200 messages a second until the block ends; then everything is checked."""
+    """A cluster on which two people talk, some 200 messages a second, until the block ends; then all is checked."""
     product = await asyncio.to_thread(lambda: factory("cluster", env=UNLIMITED, **options))
     team = await people_in(product).team("Ann", "Bob", "Cy")
     webs = [product.url_of(name) for name in product.roles if name.startswith("web")]
@@ -55,17 +55,13 @@ async def talking(
     assert report.acknowledged == len(talk.operations) == report.in_history
 
 
-async def test_redis_down(
-    product_factory: Callable[..., Product], people_in: MakePeople, services: Services
-) -> None:
+async def test_redis_down(product_factory: Callable[..., Product], people_in: MakePeople, services: Services) -> None:
     async with talking(product_factory, people_in, webs=2) as (_, team, talk):
         await asyncio.to_thread(services.kill, "redis")
         seen = {name: socket.last[team.stream] for name, socket in talk.readers.items()}
         await talk.sent_at_least(len(talk.operations) + 60, deadline_s=30)
         for name, socket in talk.readers.items():
-            await socket.until(
-                lambda s=socket, n=name: s.last[team.stream] >= seen[n] + 60, timeout_s=30, what="delivery without Redis"
-            )
+            await socket.reaches(team.stream, seen[name] + 60, timeout_s=30, what="delivery without Redis")
         posted = await team.people[1].post(team.channel, "REST without Redis", client_msg_id="s0-rest")
         assert posted["message_id"]
         talk.operations.append(Operation("s0-rest", "ok", posted["message_id"]))
@@ -81,9 +77,7 @@ async def test_cassandra_down(
         seen = {name: socket.last[team.stream] for name, socket in talk.readers.items()}
         await talk.sent_at_least(len(talk.operations) + 60, deadline_s=30)
         for name, socket in talk.readers.items():
-            await socket.until(
-                lambda s=socket, n=name: s.last[team.stream] >= seen[n] + 30, timeout_s=30, what="live without Cassandra"
-            )
+            await socket.reaches(team.stream, seen[name] + 30, timeout_s=30, what="live without Cassandra")
         with pytest.raises(ProblemError) as refused:
             await team.people[0].page(team.channel)
         assert refused.value.code == "unavailable"
@@ -91,9 +85,7 @@ async def test_cassandra_down(
         await asyncio.to_thread(services.start, "cassandra")
 
 
-async def test_kafka_down(
-    product_factory: Callable[..., Product], people_in: MakePeople, services: Services
-) -> None:
+async def test_kafka_down(product_factory: Callable[..., Product], people_in: MakePeople, services: Services) -> None:
     async with talking(product_factory, people_in) as (_, team, talk):
         await asyncio.to_thread(services.kill, "kafka")
         with pytest.raises(ProblemError) as refused:
@@ -137,7 +129,7 @@ async def test_a_gateway_killed(product_factory: Callable[..., Product], people_
 
 
 async def test_a_gateway_leaves_in_peace(product_factory: Callable[..., Product], people_in: MakePeople) -> None:
-    async with talking(product_factory, people_in, webs=2) as (product, team, talk):
+    async with talking(product_factory, people_in, webs=2) as (product, _team, talk):
         for socket in (*talk.senders, *talk.readers.values()):
             socket.base_url = product.url_of("web-0")
         await asyncio.to_thread(product.terminate, "web-1")
@@ -148,7 +140,7 @@ async def test_a_gateway_leaves_in_peace(product_factory: Callable[..., Product]
 async def test_a_sequencer_killed_while_another_stands_by(
     product_factory: Callable[..., Product], people_in: MakePeople
 ) -> None:
-    async with talking(product_factory, people_in, sequencers=2) as (product, team, talk):
+    async with talking(product_factory, people_in, sequencers=2) as (product, _team, talk):
         for name in ("sequencer-0", "sequencer-1", "sequencer-0"):
             await product.restart(name)
             await talk.sent_at_least(len(talk.operations) + 100)
@@ -162,9 +154,7 @@ async def test_a_sequencer_that_hangs_and_wakes_up_late(
         for name in ("sequencer-0", "sequencer-1"):
             product.pause(name)
             seen = talk.readers["reader 0"].last[team.stream]
-            await talk.readers["reader 0"].until(
-                lambda seen=seen: talk.readers["reader 0"].last[team.stream] > seen + 200, timeout_s=60
-            )
+            await talk.readers["reader 0"].reaches(team.stream, seen + 200, timeout_s=60)
             product.resume(name)
             await talk.sent_at_least(len(talk.operations) + 100)
 

@@ -1,7 +1,9 @@
+# ruff: noqa: E501 - a table reads best with a case a line
 """Bad input through both doors: each a clear error, and nothing changed."""
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from bench.client import Json, Person, RestClient
 from tests.harness.fixtures import People, Team
 from tests.harness.raw import Raw
 
+GOOD = "a long enough one"
 MEGABYTE = "x" * 1_000_000
 NOBODY = "1"
 HUGE = str(2**63)
@@ -41,7 +44,7 @@ class Scene:
             "MEGABYTE": MEGABYTE,
         }
         for name, value in names.items():
-            text = text.replace("{%s}" % name, value)
+            text = text.replace("{" + name + "}", value)
         return text
 
     async def state(self) -> Json:
@@ -66,9 +69,7 @@ async def scene(people: People) -> Scene:
     (eve,) = await people("Eve")
     ann, bob = team.people
     private = await ann.channel(team.workspace, "hers-alone", kind="private")
-    return Scene(
-        team, ann, bob, eve, private, await ann.post(team.channel, "hello"), await ann.post(private, "hidden")
-    )
+    return Scene(team, ann, bob, eve, private, await ann.post(team.channel, "hello"), await ann.post(private, "hidden"))
 
 
 # Who does it, how, with what body (text as it is, else JSON), and which codes are clear answers.
@@ -195,13 +196,13 @@ REST: list[tuple[str, str, str, Any, set[str]]] = [
     ("nobody", "POST", "/v1/auth/token", {"email": ["a"], "password": {}}, {"invalid"}),
     ("nobody", "POST", "/v1/auth/token", {"email": "n\0l@b.example", "password": "n\0l"}, {"invalid", "unauthenticated"}),
     ("nobody", "POST", "/v1/auth/token/refresh", {"refresh": "nonsense"}, {"unauthenticated", "invalid"}),
-    ("nobody", "POST", "/v1/auth/signup", {"email": "x", "password": "a long enough one", "name": "X"}, {"invalid"}),
+    ("nobody", "POST", "/v1/auth/signup", {"email": "x", "password": GOOD, "name": "X"}, {"invalid"}),
     ("nobody", "POST", "/v1/auth/signup", {"email": "a@b.example", "password": "short", "name": "X"}, {"invalid"}),
-    ("nobody", "POST", "/v1/auth/signup", {"email": "a@b.example", "password": "a long enough one", "name": "{MEGABYTE}"}, {"too_large", "invalid"}),
+    ("nobody", "POST", "/v1/auth/signup", {"email": "a@b.example", "password": GOOD, "name": "{MEGABYTE}"}, {"too_large", "invalid"}),
     ("nobody", "POST", "/v1/auth/signup", {"email": "a@b.example", "password": "n\0l n\0l n\0l", "name": "n\0l"}, {"invalid"}),
     ("nobody", "POST", "/v1/auth/signup", {"email": "a@b.example", "password": "{MEGABYTE}", "name": "X"}, {"too_large", "invalid"}),
-    ("nobody", "POST", "/v1/auth/password/reset/confirm", {"uid": "x", "token": "y", "password": "a long enough one"}, {"invalid", "not_found"}),
-    ("bob", "POST", "/v1/me/password", {"current": "wrong", "password": "a long enough one"}, {"invalid", "forbidden", "unauthenticated"}),
+    ("nobody", "POST", "/v1/auth/password/reset/confirm", {"uid": "x", "token": "y", "password": GOOD}, {"invalid", "not_found"}),
+    ("bob", "POST", "/v1/me/password", {"current": "wrong", "password": GOOD}, {"invalid", "forbidden", "unauthenticated"}),
     ("bob", "DELETE", "/v1/me/sessions/1", None, {"not_found"}),
     ("bob", "GET", "/v1/nonsense", None, {"not_found"}),
     ("bob", "DELETE", "/v1/me", None, {"none", "invalid", "not_found", "method_not_allowed"}),
@@ -357,7 +358,11 @@ async def _answer(raw: Raw) -> Json | int:
             if frame["t"] == "error":
                 return frame
             if frame["t"] == "subscribed":
-                return {"code": "denied" if frame["denied"] and not frame["streams"] else "subscribed", "detail": "denied", "id": frame["id"]}
+                return {
+                    "code": "denied" if frame["denied"] and not frame["streams"] else "subscribed",
+                    "detail": "denied",
+                    "id": frame["id"],
+                }
             if frame["t"] in {"ack", "ok", "pong"}:
                 return {"code": frame["t"], "detail": "accepted", "id": frame.get("id")}
     except ConnectionClosed as closed:
@@ -400,18 +405,18 @@ def _expired(token: str) -> str:
     return _forge(token, exp=1)
 
 
-TOKENS = {
-    "empty": lambda token: "",
-    "garbage": lambda token: "garbage",
-    "dots": lambda token: "a.b.c",
+TOKENS: dict[str, Callable[[str], str]] = {
+    "empty": lambda _: "",
+    "garbage": lambda _: "garbage",
+    "dots": lambda _: "a.b.c",
     "other user": lambda token: _forge(token, sub="1", user_id="1"),
     "no signature": _unsigned,
     "cut": lambda token: token[:-4],
     "another key": _wrong_key,
     "expired": _expired,
-    "no bot": lambda token: "scb_" + "A" * 40,
-    "a megabyte": lambda token: "a" * 30_000,
-    "not ascii": lambda token: "tökén",
+    "no bot": lambda _: "scb_" + "A" * 40,
+    "a megabyte": lambda _: "a" * 30_000,
+    "not ascii": lambda _: "tökén",
 }
 
 
@@ -440,7 +445,7 @@ async def test_a_refresh_token_is_no_access_token(people: People) -> None:
 
 
 async def test_a_foreign_origin_gets_nowhere(people: People) -> None:
-    """A browser sends the cookie along from anywhere: the Origin decides. Without a cookie there is nothing to steal."""
+    """A browser sends the cookie along from anywhere: the Origin decides."""
     import httpx
 
     (ann,) = await people("Ann")

@@ -79,7 +79,7 @@ async def test_change(stage: Stage, door: Door, who: str, edit: str, react: str,
     ann, message_id = stage.cast["ann"], stage.message["message_id"]
     expected = stage.message["seq"]
 
-    async def tried(attempt, wanted: str) -> Json:  # type: ignore[no-untyped-def]  # any awaitable
+    async def tried(attempt, wanted: str):
         nonlocal expected
         assert await _outcome(attempt) == wanted
         expected += wanted == "ok"
@@ -88,7 +88,9 @@ async def test_change(stage: Stage, door: Door, who: str, edit: str, react: str,
         return page["results"][0]
 
     async with door.of(stage.cast[who]) as act:
-        assert (await tried(act.edit(message_id, "changed"), edit))["text"] == ("changed" if edit == "ok" else "Bob's words")
+        assert (await tried(act.edit(message_id, "changed"), edit))["text"] == (
+            "changed" if edit == "ok" else "Bob's words"
+        )
         assert bool((await tried(act.react(message_id, "🎈"), react))["reactions"]) is (react == "ok")
         assert (await tried(act.delete(message_id), delete))["deleted"] is (delete == "ok")
 
@@ -121,7 +123,7 @@ async def test_texts(stage: Stage, door: Door) -> None:
     assert not any("<script" in (message["html"] or "") for message in history)
 
 
-async def _outcome(attempt) -> str:  # type: ignore[no-untyped-def]  # any awaitable
+async def _outcome(attempt) -> str:
     try:
         await attempt
     except ProblemError as error:
@@ -129,7 +131,7 @@ async def _outcome(attempt) -> str:  # type: ignore[no-untyped-def]  # any await
     return "ok"
 
 
-async def _settled(person: Person, channel: Json, seq: int) -> Json:
+async def _settled(person: Person, channel: Json, seq: int):
     """The page once it is complete up to `seq`: the socket answers at durability, a moment before."""
     import asyncio
 
@@ -139,5 +141,3 @@ async def _settled(person: Person, channel: Json, seq: int) -> Json:
             if page["seq"] >= seq:
                 return page
             await asyncio.sleep(0.02)
-
-

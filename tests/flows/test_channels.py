@@ -7,7 +7,7 @@ from tests.harness.doors import DOORS, Door
 from tests.harness.fixtures import People
 
 
-async def refused(attempt) -> str:  # type: ignore[no-untyped-def]  # any awaitable
+async def refused(attempt) -> str:
     with pytest.raises(ProblemError) as error:
         await attempt
     return error.value.code

@@ -1,4 +1,4 @@
-"""kill -9 of the one process under load: what was acknowledged is in history, once. And the log alone rebuilds it all."""
+"""kill -9 of the one process under load: what was acknowledged is in history, once. The log alone rebuilds it."""
 
 import asyncio
 from collections.abc import Callable
@@ -65,7 +65,9 @@ async def test_the_log_alone_rebuilds_the_store(
                 await bob.rest.put(f"/v1/messages/{posted['message_id']}/reactions/%F0%9F%8E%82")
             case 3:
                 channel = team.channel if index % 2 else side
-                await bob.post(channel, f"reply {index}", thread_id=posted["message_id"], also_in_channel=index % 4 == 1)
+                await bob.post(
+                    channel, f"reply {index}", thread_id=posted["message_id"], also_in_channel=index % 4 == 1
+                )
     await bob.post(team.channel, "twice", client_msg_id="same")
     await bob.post(team.channel, "twice", client_msg_id="same")
     before = await _everything(ann, team.channel, side)

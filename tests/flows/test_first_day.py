@@ -33,8 +33,7 @@ async def test_two_people_meet_and_talk(people: People) -> None:
     answer = await bob.post(channel, "It boils.", client_msg_id="b-1")
     assert answer["seq"] == answer["message"]["seq"]
     for socket in (ann_socket, bob_socket):
-        events = socket.events[channel["stream"]]
-        await socket.until(lambda events=events: len(events) >= 2)
+        events = await socket.has(channel["stream"], 2)
         assert [(e["type"], e["data"]["message_id"], e["data"]["text"]) for e in events] == [
             ("message.posted", ack["message_id"], "Is it *hot*?"),
             ("message.posted", answer["message_id"], "It boils."),
@@ -60,8 +59,7 @@ async def test_a_direct_conversation_is_one_and_only_its_members(people: People,
     sockets = [await person.socket(made["stream"]) for person in (ann, *members)]
     await sockets[0].send(made["id"], "psst")
     for socket in sockets:
-        await socket.until(lambda s=socket: s.events[made["stream"]])
-        assert socket.events[made["stream"]][0]["data"]["text"] == "psst"
+        assert (await socket.has(made["stream"], 1))[0]["data"]["text"] == "psst"
     for attempt in (eve.page(made), eve.post(made, "let me in"), eve.rest.get(f"/v1/channels/{made['id']}")):
         with pytest.raises(ProblemError) as refused:
             await attempt
@@ -127,7 +125,9 @@ async def test_password_reset_ends_every_session(product: Product, people: Peopl
     socket = await ann.socket()
     anonymous = RestClient(people.base_url)
     for email in (ann.email, "nobody@example.com"):
-        assert (await anonymous.raw("POST", "/v1/auth/password/reset", body=b'{"email": "%s"}' % email.encode())).status == 202
+        assert (
+            await anonymous.raw("POST", "/v1/auth/password/reset", body=b'{"email": "%s"}' % email.encode())
+        ).status == 202
     await anonymous.close()
     await ann.rest.post("/v1/me/password", {"current": ann.password, "password": "a quite new secret"})
     with pytest.raises(ProblemError) as refused:
@@ -139,7 +139,7 @@ async def test_password_reset_ends_every_session(product: Product, people: Peopl
 
 async def _channels(person: Person, workspace_id: str) -> list[dict[str, str]]:
     mine: list[dict[str, str]] = (await person.rest.get(f"/v1/workspaces/{workspace_id}/channels"))["results"]
-    browse: list[dict[str, str]] = (
-        await person.rest.get(f"/v1/workspaces/{workspace_id}/channels", filter="browse")
-    )["results"]
+    browse: list[dict[str, str]] = (await person.rest.get(f"/v1/workspaces/{workspace_id}/channels", filter="browse"))[
+        "results"
+    ]
     return mine + browse

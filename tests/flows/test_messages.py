@@ -40,7 +40,11 @@ async def test_a_delete_leaves_a_tombstone(people: People, door: Door) -> None:
     assert [event["type"] for event in socket.events[team.stream]] == ["message.posted", "message.deleted"]
     (message,) = await bob.history(team.channel)
     assert (message["deleted"], message["text"], message["html"]) == (True, "", None)
-    assert await _code(bob.rest.patch(f"/v1/messages/{message_id}", {"text": "undead"})) in {"not_found", "forbidden", "conflict"}
+    assert await _code(bob.rest.patch(f"/v1/messages/{message_id}", {"text": "undead"})) in {
+        "not_found",
+        "forbidden",
+        "conflict",
+    }
 
 
 async def test_reactions_come_and_go(people: People, door: Door) -> None:
@@ -147,16 +151,18 @@ async def test_fifty_messages_a_second_then_a_clear_refusal(people: People, door
     accepted = [result for result in results if isinstance(result, str)]
     assert len(accepted) >= 50
     await bob.post(team.channel, "others are not limited")
-    assert sorted(m["message_id"] for m in await bob.history(team.channel) if m["sender_id"] == ann.id) == sorted(accepted)
+    assert sorted(m["message_id"] for m in await bob.history(team.channel) if m["sender_id"] == ann.id) == sorted(
+        accepted
+    )
 
 
-async def _code(attempt) -> str:  # type: ignore[no-untyped-def]  # any awaitable
+async def _code(attempt) -> str:
     with pytest.raises(ProblemError) as refused:
         await attempt
     return refused.value.code
 
 
-async def _eventually_message(person, message_id: str, *, deleted: bool = False):  # type: ignore[no-untyped-def]
+async def _eventually_message(person, message_id: str, *, deleted: bool = False):
     """A socket answers at durability, so the row may come a moment later: a post through REST waits for its turn."""
     import asyncio
 

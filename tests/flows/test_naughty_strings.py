@@ -1,4 +1,4 @@
-"""Every string of the Big List of Naughty Strings comes back byte for byte, live and from history, through both doors."""
+"""Every string of the Big List of Naughty Strings comes back byte for byte, live and from history, by both doors."""
 
 import asyncio
 import json

@@ -38,9 +38,7 @@ async def _a_second_sequencer_joins(product: Product, talk: Talk) -> None:
     [
         pytest.param("embedded", _nothing, id="embedded"),
         pytest.param("cluster", _nothing, id="cluster", marks=CLUSTER),
-        pytest.param(
-            "cluster", _kill_and_restart_the_sequencer, id="cluster-sequencer-killed", marks=CLUSTER
-        ),
+        pytest.param("cluster", _kill_and_restart_the_sequencer, id="cluster-sequencer-killed", marks=CLUSTER),
         pytest.param("cluster", _a_second_sequencer_joins, id="cluster-second-sequencer", marks=CLUSTER),
     ],
 )
@@ -53,10 +51,7 @@ async def test_every_reader_sees_one_order(
     urls = [product.url_of(name) for name in product.roles if name.startswith("web")]
     talk = Talk(
         team.channel["id"],
-        [
-            await _anywhere(team.people[index % 4], urls[index % len(urls)])
-            for index in range(SENDERS)
-        ],
+        [await _anywhere(team.people[index % 4], urls[index % len(urls)]) for index in range(SENDERS)],
         {
             f"reader {index}": await _anywhere(person, urls[index % len(urls)], team.stream)
             for index, person in enumerate(team.people[:3])
@@ -71,10 +66,12 @@ async def test_every_reader_sees_one_order(
     report.raise_if_any()
     assert (report.acknowledged, report.in_history) == (SENDERS * MESSAGES, SENDERS * MESSAGES)
     assert all(socket.counters.resyncs == 0 for socket in talk.readers.values())
-    seen = [e["data"]["client_msg_id"] for e in talk.readers["reader 0"].events[team.stream] if "client_msg_id" in e["data"]]
+    seen = [
+        e["data"]["client_msg_id"] for e in talk.readers["reader 0"].events[team.stream] if "client_msg_id" in e["data"]
+    ]
     for sender, keys in talk.order.items():
         assert [key for key in seen if key.startswith(f"{sender}-")] == keys, f"the order in which {sender} sent"
 
 
-async def _anywhere(person: Person, url: str, *streams: str):  # type: ignore[no-untyped-def]  # a SocketClient
+async def _anywhere(person: Person, url: str, *streams: str):
     return await person.socket(*streams, base_url=url, backoff_cap_s=1.0)

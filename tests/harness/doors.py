@@ -40,7 +40,9 @@ class _Rest:
         await self.rest.delete(f"/v1/messages/{message_id}")
 
     async def react(self, message_id: str, emoji: Any, *, on: bool = True) -> None:
-        await self.rest.call("PUT" if on else "DELETE", f"/v1/messages/{message_id}/reactions/{quote(str(emoji), safe='')}")
+        await self.rest.call(
+            "PUT" if on else "DELETE", f"/v1/messages/{message_id}/reactions/{quote(str(emoji), safe='')}"
+        )
 
     async def many_posts(self, channel_id: str, texts: Sequence[str]) -> list[str | BaseException]:
         """As fast as eight connections go."""

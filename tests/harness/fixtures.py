@@ -1,4 +1,4 @@
-"""The product as fixtures, both profiles, and people in it. One embedded and one cluster product serve a whole session."""
+"""The product as fixtures, both profiles, and people in it. One product of each profile serves a whole session."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -163,8 +163,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
-    if report.when == "call" and report.failed and {"product", "embedded", "cluster", "product_factory"} & set(
-        getattr(item, "fixturenames", ())
+    if (
+        report.when == "call"
+        and report.failed
+        and {"product", "embedded", "cluster", "product_factory"} & set(getattr(item, "fixturenames", ()))
     ):
         for name, product in _products.items():
             if tail := product.log_tail():
@@ -182,4 +184,3 @@ __all__ = [
     "pytest_terminal_summary",
     "services",
 ]
-

@@ -1,8 +1,10 @@
 """Senders and readers on one channel, checked by bench.checker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from bench.checker import Operation, Report, Seen, check
 from bench.client import Person, ProblemError, SocketClient
@@ -56,7 +58,7 @@ class Talk:
             key = f"s{index}-{number}"
             keys.append(key)
             ack = socket.post(self.channel_id, f"{key} says hello", client_msg_id=key)
-            ack.add_done_callback(lambda done, key=key: finished(key, done))
+            ack.add_done_callback(partial(finished, key))
             self.sent += 1
             if number % 16 == 15:
                 await asyncio.sleep(0)
@@ -81,11 +83,7 @@ class Talk:
                     break
                 await asyncio.sleep(0.1)
         for name, socket in self.readers.items():
-            await socket.until(
-                lambda s=socket, seq=page["seq"]: s.last.get(self.stream, 0) >= seq,
-                timeout_s=deadline_s,
-                what=f"{name} to reach seq {page['seq']}",
-            )
+            await socket.reaches(self.stream, page["seq"], timeout_s=deadline_s, what=name)
         return int(page["seq"])
 
     async def report(self, reader: Person) -> Report:
@@ -101,4 +99,4 @@ class Talk:
         )
 
 
-Disturbance = Callable[[Product, Talk], Awaitable[None]]
+Disturbance = Callable[[Product, Talk], Coroutine[Any, Any, None]]

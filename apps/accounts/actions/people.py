@@ -10,7 +10,7 @@ from apps.accounts.models import EMAIL_MAX, NAME_MAX, User
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
 from apps.core.errors import ConflictError, InvalidError, UnauthenticatedError
-from apps.core.text import clean_line
+from apps.core.text import clean_line, storable
 
 
 def clean_email(value: str, *, field: str = "email") -> str:
@@ -69,7 +69,7 @@ def sign_in(*, email: str, password: str, client: Client) -> User:
     limits.spend(limits.SIGN_IN_ADDRESS, client.network)
     address = email.strip().lower()[:EMAIL_MAX]
     limits.spend(limits.SIGN_IN_ACCOUNT, address)
-    user = User.objects.filter(email=address).first() if "\0" not in address else None
+    user = User.objects.filter(email=address).first() if storable(address) else None
     if not passwords.matches(user, password) or user is None or not user.is_active:
         raise UnauthenticatedError("The address or the password is wrong.")
     return user

@@ -1,7 +1,7 @@
 """Broadcast over the Channels layer of settings: docs/adr/0003-broadcast-layer.md.
 
-One layer channel a process joins a stream's group with the first handler and leaves it with the last. A ping sent through
-the layer to our own channel tells whether we hear; when we don't, everything is set up afresh until we do.
+One layer channel a process joins a stream's group with the first handler and leaves it with the last. A ping sent
+through the layer to our own channel tells whether we hear; when we don't, everything is set up afresh until we do.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ class LayerBroadcast:
         self._receiver: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._trouble = asyncio.Event()
+        self._attempted = asyncio.Event()
         self._pinged: asyncio.Future[None] | None = None
         self._healthy = True
 
@@ -111,15 +112,9 @@ class LayerBroadcast:
     async def _start(self) -> None:
         """Begin on first use, since only then there is an event loop. Waits for the first attempt to connect."""
         if self._keeper is None:
-            first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._keeper = asyncio.create_task(self._keep(first), name="broadcast-keeper")
-            await first
-        elif self._channel is None and self._healthy:
-            # Somebody else's first use is under way.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CALL_S):
-                    while self._channel is None and self._healthy:
-                        await asyncio.sleep(0.005)
+            self._keeper = asyncio.create_task(self._keep(), name="broadcast-keeper")
+        if not self._attempted.is_set():
+            await self._attempted.wait()
 
     def _report(self, error: BaseException) -> None:
         if self._healthy:
@@ -127,7 +122,7 @@ class LayerBroadcast:
             _logger.warning("broadcast is down: %s: %s", type(error).__name__, error)
         self._trouble.set()
 
-    async def _keep(self, first: "asyncio.Future[None]") -> None:
+    async def _keep(self) -> None:
         failures = 0
         while True:
             self._trouble.clear()
@@ -136,14 +131,12 @@ class LayerBroadcast:
                 if failures:
                     _logger.warning("broadcast is back")
                 failures = 0
-                if not first.done():
-                    first.set_result(None)
+                self._attempted.set()
                 await self._watch()
             except Exception as error:  # noqa: BLE001 - a layer raises whatever its client does
                 self._report(error)
                 await self._tear_down()
-                if not first.done():
-                    first.set_result(None)
+                self._attempted.set()
                 pause = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
                 failures += 1
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter

@@ -1,7 +1,8 @@
 """The log in one SQLite file, for one machine.
 
 A record's row id is `partition << 48 | offset`: one B-tree, no other index. One thread a process writes: all appends
-that wait go into one transaction (WAL, synchronous FULL), so its fsync is shared. Several processes may append and read.
+that wait go into one transaction (WAL, synchronous FULL), so its fsync is shared. Several processes may append and
+read.
 
 A consumer group lives in the same file. A member is alive while it renews its row and holds the lock on its member
 file; the kernel drops that lock with the process, so a killed member is replaced at once and a stopped one after

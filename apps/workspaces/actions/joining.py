@@ -9,8 +9,8 @@ from apps.core.errors import ConflictError
 from apps.eventlog import outbox, streams
 from apps.eventlog.events import Event
 from apps.workspaces import events, handles
+from apps.workspaces.actions.standing import role_changed
 from apps.workspaces.models import Member, Workspace
-from apps.workspaces.roles import role_changed
 
 MAX_WORKSPACES = 100
 _TRIES = 20

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
+from apps.core import registry
 from apps.core.errors import ForbiddenError
 from apps.workspaces import queries
 from apps.workspaces.models import Member, Workspace
@@ -33,3 +34,9 @@ def lock(workspace_id: int) -> None:
 def require(allowed: bool, detail: str = "Your role does not allow this.") -> None:  # noqa: FBT001 - reads as a sentence
     if not allowed:
         raise ForbiddenError(detail)
+
+
+def role_changed(workspace_id: int, user_id: int) -> None:
+    """After the commit no process may answer from the old role; to be called before the event is enqueued."""
+    key = queries.role_key(workspace_id, user_id)
+    transaction.on_commit(lambda: registry.facts().changed(key))

@@ -1,0 +1,31 @@
+"""For one process: its gateway is the only one."""
+
+from collections.abc import Collection
+
+
+class MemoryGateways:
+    def __init__(self) -> None:
+        self._gateways: dict[str, str] = {}
+        self._users: dict[int, str] = {}
+
+    async def register(self, gateway: str, url: str, *, lease_s: int) -> None:
+        del lease_s  # the process and its table end together
+        self._gateways[gateway] = url
+
+    async def withdraw(self, gateway: str) -> None:
+        self._gateways.pop(gateway, None)
+
+    async def alive(self) -> dict[str, str]:
+        return dict(self._gateways)
+
+    async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:
+        del lease_s
+        self._users.update(dict.fromkeys(user_ids, gateway))
+
+    async def release(self, gateway: str, user_ids: Collection[int]) -> None:
+        for user_id in user_ids:
+            if self._users.get(user_id) == gateway:
+                del self._users[user_id]
+
+    async def gateway_of(self, user_id: int) -> str | None:
+        return self._users.get(user_id)

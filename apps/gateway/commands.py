@@ -1,0 +1,62 @@
+"""The commands of the socket that change something: parse, one call, translate."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from apps.accounts.principal import Principal
+from apps.core.errors import NotFoundError
+from apps.core.ids import MAX_ID
+from apps.gateway import frames
+from apps.messaging import actions
+
+Command = Callable[[Principal, Any], Awaitable[frames.Frame]]
+
+
+def _id(text: str) -> int:
+    """frames.Id has checked the digits; what is too large for an id names nothing."""
+    number = int(text)
+    if number > MAX_ID:
+        raise NotFoundError
+    return number
+
+
+async def send(principal: Principal, frame: frames.Send) -> frames.Frame:
+    posted = await actions.post_message(
+        actor=principal,
+        channel_id=_id(frame.channel_id),
+        text=frame.text,
+        kind=frame.type,
+        client_msg_id=frame.client_msg_id,
+        thread_id=None if frame.thread_id is None else _id(frame.thread_id),
+        also_in_channel=frame.also_in_channel,
+        retry=frame.retry,
+    )
+    return frames.Sent(
+        id=frame.id,
+        client_msg_id=frame.client_msg_id,
+        message_id=str(posted.message_id),
+        timestamp=posted.timestamp,
+    )
+
+
+async def edit(principal: Principal, frame: frames.Edit) -> frames.Frame:
+    await actions.edit_message(actor=principal, message_id=_id(frame.message_id), text=frame.text)
+    return frames.Ok(id=frame.id)
+
+
+async def delete(principal: Principal, frame: frames.Delete) -> frames.Frame:
+    await actions.delete_message(actor=principal, message_id=_id(frame.message_id))
+    return frames.Ok(id=frame.id)
+
+
+async def react(principal: Principal, frame: frames.React) -> frames.Frame:
+    change = actions.add_reaction if frame.on else actions.remove_reaction
+    await change(actor=principal, message_id=_id(frame.message_id), emoji=frame.emoji)
+    return frames.Ok(id=frame.id)
+
+
+COMMANDS: Mapping[type[frames.Frame], Command] = {
+    frames.Edit: edit,
+    frames.Delete: delete,
+    frames.React: react,
+}

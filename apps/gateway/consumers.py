@@ -1,0 +1,173 @@
+"""The socket's door: a Channels consumer that owns handshake, authentication, commands and close.
+
+Under our server it hands the connection over to its `Session` and ends, so an idle socket costs no task. Under any other ASGI
+server the same session runs over receive and send.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.http.cookie import parse_cookie
+
+from apps.accounts import queries as accounts
+from apps.gateway import registry, server
+from apps.gateway.session import Authenticate, Session
+
+SUBPROTOCOL = "slackclone.v1"
+_BEARER = "bearer."
+_RETRY_AFTER_S = 5
+CLOSE_ORIGIN, CLOSE_TOO_LARGE, CLOSE_OVERLOADED = 4403, 4413, 4503
+
+
+class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    # The hub takes part in the channel layer once for the whole process; a channel per socket would be dead weight.
+    channel_layer_alias = "none: the hub listens for all"
+    session: Session | None = None
+    plain: "PlainConnection | None" = None
+
+    async def dispatch(self, message: Mapping[str, Any]) -> None:
+        # Without the base's tidying of database connections: no handler here uses one in this thread.
+        match message["type"]:
+            case "websocket.connect":
+                await self.connect()
+            case "websocket.receive":
+                await self.on_receive(message)
+            case "websocket.disconnect":
+                if self.plain is not None:
+                    self.plain.end()
+                if self.session is not None:
+                    self.session.on_lost()
+                raise StopConsumer
+
+    async def connect(self) -> None:
+        hub = registry.hub()
+        if hub.full:
+            hub.stats.refused += 1
+            await self.refuse()
+            return
+        headers = dict(self.scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        protocols = self.scope.get("subprotocols", ())
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in protocols else None)
+        authenticate, needs_origin = self.proof(headers, protocols)
+        if (origin or needs_origin) and origin not in settings.ALLOWED_ORIGINS:
+            await self.close(CLOSE_ORIGIN)
+            return
+        hub.connected += 1
+        session = Session(hub)
+        take_over = (self.scope.get("extensions") or {}).get(server.EXTENSION)
+        if take_over is None:
+            self.session, self.plain = session, PlainConnection(self, session)
+            session.start(self.plain, authenticate)
+            return
+        try:
+            session.start(take_over(session), authenticate)
+        except ConnectionError:
+            hub.connected -= 1
+        raise StopConsumer
+
+    async def refuse(self) -> None:
+        """Before any work: an HTTP answer where the server can give one."""
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.close(CLOSE_OVERLOADED)
+            return
+        headers = [(b"retry-after", str(_RETRY_AFTER_S).encode()), (b"content-type", b"text/plain")]
+        await self.base_send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+        await self.base_send({"type": "websocket.http.response.body", "body": b"This gateway is full.\n"})
+
+    def proof(self, headers: Mapping[bytes, bytes], protocols: "list[str]") -> tuple[Authenticate | None, bool]:
+        """How to authenticate, None when the first frame will say; and whether a browser's cookie is the proof."""
+        for offered in protocols:
+            if offered.startswith(_BEARER):
+                token = offered.removeprefix(_BEARER)
+                return (lambda: accounts.authenticate_token(token)), False
+        cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+        key = cookies.get(settings.SESSION_COOKIE_NAME)
+        if key:
+            return (lambda: accounts.authenticate_cookie(key)), True
+        return None, False
+
+    async def on_receive(self, message: Mapping[str, Any]) -> None:
+        if self.session is None or self.plain is None:
+            return
+        await self.plain.reading.wait()
+        text = message.get("text")
+        payload = message["bytes"] if text is None else text.encode()
+        if len(payload) > settings.FRAME_MAX_BYTES:
+            self.plain.close(CLOSE_TOO_LARGE)
+        elif not self.plain.closing:
+            self.session.on_message(payload, text=text is not None)
+
+
+class PlainConnection:
+    """server.Connection over ASGI's receive and send."""
+
+    def __init__(self, consumer: SocketConsumer, receiver: server.Receiver) -> None:
+        self._consumer, self._receiver = consumer, receiver
+        self._waiting: deque[bytes] = deque()
+        self._bytes = self._taken = 0
+        self._more = asyncio.Event()
+        self._code = 1000
+        self.closing = False
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self._task = asyncio.get_running_loop().create_task(self._write())
+
+    def write(self, frames: bytes) -> None:
+        if self.closing:
+            return
+        waiting = self._bytes
+        self._waiting.append(frames)
+        self._bytes += len(frames)
+        self._more.set()
+        if waiting:
+            self._receiver.on_held(waiting)
+
+    async def _write(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # how servers say that the other end is gone
+            await self._write_on()
+
+    async def _write_on(self) -> None:
+        while True:
+            while self._waiting:
+                frames = self._waiting.popleft()
+                for payload in server.payloads(frames):
+                    await self._consumer.base_send({"type": "websocket.send", "text": payload.decode()})
+                self._bytes -= len(frames)
+                self._taken += len(frames)
+            if self.closing:
+                await self._consumer.base_send({"type": "websocket.close", "code": self._code})
+                return
+            self._more.clear()
+            await self._more.wait()
+
+    def buffered(self) -> int:
+        return self._bytes
+
+    def taken(self) -> int:
+        return self._taken
+
+    def close(self, code: int) -> None:
+        if not self.closing:
+            self.closing, self._code = True, code
+            self._more.set()
+
+    def abort(self) -> None:
+        self._waiting.clear()
+        self.close(server.CLOSE_FAILED)
+
+    def end(self) -> None:
+        self.closing = True
+        self._task.cancel()
+
+    def pause_reading(self) -> None:
+        self.reading.clear()
+
+    def resume_reading(self) -> None:
+        self.reading.set()

@@ -1,0 +1,48 @@
+"""How the runtime starts and ends this process's gateway."""
+
+import functools
+
+from django.conf import settings
+from prometheus_client import REGISTRY
+
+from apps.eventlog.registry import broadcast
+from apps.gateway import registry
+from apps.gateway.metrics import GatewayCollector
+from apps.gateway.upkeep import Upkeep
+
+
+@functools.cache
+def _upkeep() -> Upkeep:
+    return Upkeep(registry.hub(), gateways=registry.gateways(), broadcast=broadcast, url=settings.GATEWAY_URL)
+
+
+@functools.cache
+def _collector() -> GatewayCollector:
+    hub = registry.hub()
+    collector = GatewayCollector(hub.stats, hub.gauges)
+    REGISTRY.register(collector)
+    return collector
+
+
+def start() -> None:
+    """In the event loop that serves the sockets, before the server listens."""
+    _collector()
+    registry.hub().start()
+    _upkeep().start()
+
+
+async def run() -> None:
+    """The same as a long-running part: returns once stopped."""
+    start()
+    await registry.hub().stopped.wait()
+
+
+async def drain(window_s: float) -> None:
+    """SIGTERM: no new sockets; everyone is sent elsewhere, spread over `window_s` seconds. Then end the server."""
+    await _upkeep().renew_away()
+    await registry.hub().drain(window_s)
+
+
+async def stop() -> None:
+    await _upkeep().stop()
+    await registry.hub().stop()

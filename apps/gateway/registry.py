@@ -1,0 +1,38 @@
+"""The hub and the table of gateways of this process."""
+
+import functools
+import os
+import resource
+import socket
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from apps.eventlog.registry import broadcast
+from apps.gateway.hub import Hub
+from apps.gateway.ports import Gateways
+from apps.gateway.presenter import MessagingPresenter
+from apps.messaging.registry import store
+
+_OTHER_FILES = 512  # what a process needs besides its sockets
+
+
+@functools.cache
+def hub() -> Hub:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return Hub(
+        gateway=settings.GATEWAY_ID or f"{socket.gethostname()}-{os.getpid()}",
+        store=store,
+        broadcast=broadcast,
+        presenter=MessagingPresenter(),
+        max_sockets=min(settings.GATEWAY_MAX_CONNECTIONS, max(files - _OTHER_FILES, files // 2)),
+        queue_bytes=settings.SOCKET_QUEUE_BYTES,
+        stalled_s=settings.SOCKET_STALLED_S,
+        heartbeat_s=settings.HEARTBEAT_S,
+    )
+
+
+@functools.cache
+def gateways() -> Gateways:
+    backend: Gateways = import_string(settings.GATEWAYS)()
+    return backend

@@ -1,0 +1,237 @@
+"""Reads: messages, threads, history. They check the actor's rights themselves; contents come opened."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import DatabaseError
+
+from apps.accounts.policies import require_scope
+from apps.accounts.principal import Principal
+from apps.conversations import queries as conversations
+from apps.core import pagination, threads
+from apps.core.errors import InvalidError, NotFoundError, UnavailableError
+from apps.eventlog import streams
+from apps.eventlog.events import Sequenced
+from apps.messaging import contents, present, targets
+from apps.messaging.models import ThreadFollow
+from apps.messaging.ports import Location, StoredMessage
+from apps.messaging.present import MessageView, VersionView
+from apps.messaging.present import present_event as present_event
+from apps.messaging.present import present_event_bytes as present_event_bytes
+from apps.messaging.present import present_message as present_message
+from apps.messaging.registry import store
+from apps.messaging.targets import store_needed
+
+Cursor = tuple[int, int]
+_ID_DIGITS = 19
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """Newest first. `seq` and `count` are the channel's before the page was read: it is complete up to there."""
+
+    results: Sequence[MessageView]
+    older: str | None
+    newer: str | None
+    seq: int
+    count: int
+
+
+@dataclass(frozen=True)
+class RepliesPage:
+    """Oldest first."""
+
+    results: Sequence[MessageView]
+    next_cursor: str | None
+    parent: MessageView
+
+
+@dataclass(frozen=True)
+class FollowedThread:
+    parent: MessageView
+    reply_count: int
+    last_reply_at: int | None
+
+
+# -- opening contents ------------------------------------------------------------------------------------------------
+
+
+async def warm_keys(events: Iterable[Sequenced]) -> None:
+    """Fetches the keys that presenting these events takes. Raises UnavailableError."""
+    await contents.warm(event.envelope.sealed for event in events)
+
+
+def keys_warmed(events: Iterable[Sequenced]) -> bool:
+    """Whether they can be presented at once."""
+    return contents.warmed(event.envelope.sealed for event in events)
+
+
+async def views(messages: Sequence[StoredMessage]) -> list[MessageView]:
+    """Raises UnavailableError."""
+    await contents.warm(message.content.sealed for message in messages if message.content is not None)
+    return [present.message_view(message) for message in messages]
+
+
+# -- one message -----------------------------------------------------------------------------------------------------
+
+
+async def locate(*, actor: Principal, message_id: int) -> Location:
+    """Raises ForbiddenError, NotFoundError, UnavailableError; so do all below."""
+    require_scope(actor, "messages:read")
+    location, _ = await targets.visible(actor, message_id)
+    return location
+
+
+async def message(*, actor: Principal, message_id: int) -> MessageView:
+    location = await locate(actor=actor, message_id=message_id)
+    return (await views([await targets.stored(location)]))[0]
+
+
+async def versions(*, actor: Principal, message_id: int) -> list[VersionView]:
+    """Oldest first; none of a deleted message."""
+    location = await locate(actor=actor, message_id=message_id)
+    with store_needed():
+        found = await store().versions(location)
+    await contents.warm(version.sealed for version in found)
+    return [present.version_view(location.channel_id, version) for version in found]
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+
+
+async def history(
+    *,
+    actor: Principal,
+    channel_id: int,
+    before: str | None = None,
+    after: str | None = None,
+    around: str | None = None,
+    limit: int = 50,
+) -> HistoryPage:
+    """At most one of `before`, `after`, `around`: a cursor of an earlier page, or a message id."""
+    require_scope(actor, "messages:read")
+    if sum(given is not None for given in (before, after, around)) > 1:
+        raise InvalidError(errors={"before": ["Give one of before, after and around."]})
+    await conversations.access(channel_id, actor.user_id)
+    stream = streams.channel(channel_id)
+    with store_needed():
+        head = (await store().heads([stream])).get(stream)
+        if head is None:
+            return HistoryPage([], None, None, 0, 0)
+        if around is not None:
+            place = await _place(channel_id, "around", around)
+            newer_half = limit // 2
+            newer, older = await asyncio.gather(
+                store().history(channel_id, before=None, after=place, limit=newer_half + 1, newest_bucket=head.bucket),
+                store().history(
+                    channel_id,
+                    before=(place[0], place[1] + 1),
+                    after=None,
+                    limit=limit - newer_half + 1,
+                    newest_bucket=head.bucket,
+                ),
+            )
+            found = [*newer[-newer_half:], *older[: limit - newer_half]] if newer_half else older[:limit]
+            more_newer, more_older = len(newer) > newer_half, len(older) > limit - newer_half
+        elif after is not None:
+            place = await _place(channel_id, "after", after)
+            newer = await store().history(
+                channel_id, before=None, after=place, limit=limit + 1, newest_bucket=head.bucket
+            )
+            found = newer[-limit:]
+            more_newer, more_older = len(newer) > limit, bool(found)
+        else:
+            end = None if before is None else await _place(channel_id, "before", before)
+            older = await store().history(
+                channel_id, before=end, after=None, limit=limit + 1, newest_bucket=head.bucket
+            )
+            found = older[:limit]
+            more_newer, more_older = before is not None and bool(found), len(older) > limit
+    return HistoryPage(
+        results=await views(found),
+        older=_cursor(found[-1]) if found and more_older else None,
+        newer=_cursor(found[0]) if found and more_newer else None,
+        seq=head.seq,
+        count=head.count,
+    )
+
+
+async def replies(*, actor: Principal, message_id: int, cursor: str | None = None, limit: int = 50) -> RepliesPage:
+    location = await locate(actor=actor, message_id=message_id)
+    if location.parent is not None:
+        raise NotFoundError("A reply has no thread of its own.")
+    after = None
+    if cursor:
+        created_at, seq = pagination.decode(cursor, int, int)
+        after = (created_at, seq)
+    with store_needed():
+        parent, found = await asyncio.gather(
+            targets.stored(location), store().replies(message_id, after=after, limit=limit + 1)
+        )
+    shown = found[:limit]
+    parent_view, *results = await views([parent, *shown])
+    return RepliesPage(results, _cursor(shown[-1]) if len(found) > limit else None, parent_view)
+
+
+async def followed_threads(
+    *, actor: Principal, workspace_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[FollowedThread]:
+    """Threads that the actor follows in channels they can see, the one replied to last first."""
+    require_scope(actor, "messages:read")
+    bound = pagination.decode(cursor, int, int) if cursor else None
+
+    def rows() -> list[ThreadFollow]:
+        found = ThreadFollow.objects.select_related("thread").filter(
+            user_id=actor.user_id, following=True, thread__workspace_id=workspace_id
+        )
+        if bound is not None:
+            found = found.filter(thread__last_reply_at__lt=bound[0]) | found.filter(
+                thread__last_reply_at=bound[0], thread_id__lt=bound[1]
+            )
+        return list(found.order_by("-thread__last_reply_at", "-thread_id")[: limit + 1])
+
+    try:
+        follows = await threads.read(rows)
+    except DatabaseError as error:
+        raise UnavailableError(retry_after=1) from error
+    shown = [follow.thread for follow in follows[:limit]]
+    seen = await conversations.access_many({thread.channel_id for thread in shown}, actor.user_id)
+    places = [
+        Location(
+            channel_id=thread.channel_id,
+            message_id=thread.thread_id,
+            sender_id=0,
+            bucket=thread.bucket,
+            created_at=thread.created_at,
+            seq=thread.seq,
+            parent=None,
+            also_in_channel=False,
+        )
+        for thread in shown
+        if thread.channel_id in seen
+    ]
+    with store_needed():
+        parents = await asyncio.gather(*(store().message(place) for place in places))
+    found = [parent for parent in parents if parent is not None]
+    return pagination.Page(
+        [FollowedThread(view, view.reply_count, view.last_reply_at) for view in await views(found)],
+        pagination.encode(shown[-1].last_reply_at, shown[-1].thread_id) if len(follows) > limit else None,
+    )
+
+
+async def _place(channel_id: int, field: str, cursor: str) -> Cursor:
+    """Raises InvalidError when it is neither a cursor nor a message of this channel."""
+    if cursor.isascii() and cursor.isdigit() and len(cursor) <= _ID_DIGITS:
+        location = await store().locate(int(cursor)) if int(cursor) < 1 << 63 else None
+        if location is None or location.channel_id != channel_id:
+            raise InvalidError(errors={field: ["There is no such message in this channel."]})
+        return location.created_at, location.seq
+    created_at, seq = pagination.decode(cursor, int, int)
+    if not (0 <= created_at < 1 << 53 and 0 <= seq < 1 << 53):
+        raise InvalidError(errors={field: ["Not a cursor from an earlier page."]})
+    return created_at, seq
+
+
+def _cursor(at: StoredMessage) -> str:
+    return pagination.encode(at.created_at, at.seq)

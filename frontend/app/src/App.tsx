@@ -1,0 +1,144 @@
+import { createEffect, type JSX, lazy, Match, on, onCleanup, onMount, Show, Suspense, Switch } from "solid-js";
+import { Banner } from "./components/Banner";
+import { ChannelView, Landing } from "./components/ChannelView";
+import { Rail, Sidebar } from "./components/Sidebar";
+import { ThreadsView } from "./components/ThreadsView";
+import { Toasts } from "./components/Toasts";
+import { href, navigate, route } from "./router";
+import { onKeyDown } from "./state/keys";
+import { keep, kept } from "./state/local";
+import { badgeOf, unreadOf } from "./state/reads";
+import { start } from "./state/session";
+import { state, titleOf } from "./state/store";
+import { dialog, drawer, emojiRequest, isPhone, setDrawer } from "./state/ui";
+import { myChannels } from "./state/verbs";
+
+const Dialogs = lazy(() => import("./dialogs/Dialogs"));
+const EmojiPicker = lazy(() => import("./components/EmojiPicker"));
+const FirstRun = lazy(() => import("./dialogs/FirstRun"));
+
+export function App(): JSX.Element {
+  onMount(() => {
+    void start();
+    window.addEventListener("keydown", onKeyDown);
+    onCleanup(() => window.removeEventListener("keydown", onKeyDown));
+  });
+
+  const workspaceId = () => {
+    const wanted = route().workspace;
+    return wanted && state.workspaces[wanted] ? wanted : null;
+  };
+
+  // An address without a workspace, or without a channel, leads to where one was last.
+  createEffect(() => {
+    if (state.boot !== "ready" || state.workspaceIds.length === 0) return;
+    if (!workspaceId()) {
+      const last = kept("workspace");
+      const target = last && state.workspaces[last] ? last : state.workspaceIds[0];
+      if (target) navigate(href({ workspace: target }), { replace: true });
+    }
+  });
+  createEffect(() => {
+    const id = workspaceId();
+    if (!id || route().view !== "none" || !state.loaded[id]) return;
+    const { rooms, direct } = myChannels(id);
+    const last = kept(`channel:${id}`);
+    const target =
+      (last && state.channels[last]?.is_member ? state.channels[last] : undefined) ??
+      rooms.find((channel) => channel.name === "general") ??
+      rooms[0] ??
+      direct[0];
+    if (target) navigate(href({ workspace: id, channel: target.id }), { replace: true });
+  });
+  createEffect(
+    on([workspaceId, () => route().channel], ([id, channel]) => {
+      if (!id) return;
+      keep("workspace", id);
+      if (channel) keep(`channel:${id}`, channel);
+    }),
+  );
+
+  createEffect(() => {
+    const mine = Object.values(state.channels).filter((channel) => channel.is_member);
+    const badges = mine.reduce((sum, channel) => sum + badgeOf(channel), 0);
+    const unread = mine.some((channel) => unreadOf(channel) > 0);
+    const shown = route().channel ? state.channels[route().channel ?? ""] : undefined;
+    const place = shown ? titleOf(shown) : route().view === "threads" ? "Threads" : "";
+    const workspace = state.workspaces[workspaceId() ?? ""]?.name ?? "slackclone";
+    const mark = badges > 0 ? `(${badges}) ` : unread ? "• " : "";
+    document.title = `${mark}${place ? `${place} – ` : ""}${workspace}`;
+  });
+
+  return (
+    <>
+      <a class="skip-link" href="#main">
+        Skip to the messages
+      </a>
+      <Banner />
+      <Switch fallback={<Splash />}>
+        <Match when={state.boot === "error"}>
+          <main class="full empty" id="main">
+            <h1>slackclone can't be reached</h1>
+            <p class="muted">Check your connection, then try again.</p>
+            <button type="button" class="btn btn-primary" onClick={() => location.reload()}>
+              Try again
+            </button>
+          </main>
+        </Match>
+        <Match when={state.boot === "ready" && state.workspaceIds.length === 0}>
+          <Suspense>
+            <FirstRun />
+          </Suspense>
+        </Match>
+        <Match when={state.boot === "ready" && workspaceId()}>
+          {(id) => (
+            <div
+              class="shell"
+              classList={{
+                "shell-thread": route().thread !== null,
+                "shell-drawer": drawer() || (isPhone() && route().view === "none"),
+              }}
+              data-testid="app"
+            >
+              <div class="left" inert={isPhone() && !drawer() && route().view !== "none"}>
+                <Rail />
+                <Sidebar workspaceId={id()} />
+              </div>
+              <Show when={isPhone() && drawer()}>
+                <button type="button" class="scrim" aria-label="Close the sidebar" onClick={() => setDrawer(false)} />
+              </Show>
+              <Switch fallback={<Landing workspaceId={id()} />}>
+                <Match when={route().view === "channel"}>
+                  <ChannelView />
+                </Match>
+                <Match when={route().view === "threads"}>
+                  <ThreadsView workspaceId={id()} />
+                </Match>
+              </Switch>
+            </div>
+          )}
+        </Match>
+      </Switch>
+      <Show when={dialog()}>
+        <Suspense>
+          <Dialogs />
+        </Suspense>
+      </Show>
+      <Show when={emojiRequest()}>
+        <Suspense>
+          <EmojiPicker />
+        </Suspense>
+      </Show>
+      <Toasts />
+    </>
+  );
+}
+
+function Splash(): JSX.Element {
+  return (
+    <div class="full splash" role="status">
+      <span class="brand">slackclone</span>
+      <span class="visually-hidden">Loading</span>
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+import { createEffect, createSignal, type JSX, on, onCleanup, Show } from "solid-js";
+import { socket } from "../state/session";
+import { state } from "../state/store";
+import { Icon } from "./Icon";
+
+const PATIENCE_MS = 1200;
+const BACK_MS = 2500;
+
+/** Says how the connection is, but only when it is not as it should be. */
+export function Banner(): JSX.Element {
+  const [troubled, setTroubled] = createSignal(false);
+  const [back, setBack] = createSignal(false);
+
+  createEffect(
+    on(
+      () => state.connection.name,
+      (name) => {
+        if (name === "open") {
+          if (troubled() && state.everOpen) {
+            setBack(true);
+            const timer = setTimeout(() => setBack(false), BACK_MS);
+            onCleanup(() => clearTimeout(timer));
+          }
+          setTroubled(false);
+          return;
+        }
+        if (troubled()) return;
+        // A reconnect that takes a moment is nobody's business.
+        const delay = name === "closed" ? 0 : navigator.onLine ? PATIENCE_MS : 0;
+        const timer = setTimeout(() => setTroubled(state.connection.name !== "open"), delay);
+        onCleanup(() => clearTimeout(timer));
+      },
+    ),
+  );
+
+  const waiting = () => Object.values(state.pending).filter((one) => one.state === "queued").length;
+  const text = () => {
+    if (state.connection.name === "closed") return "This page is no longer connected.";
+    if (!state.everOpen) return "Connecting…";
+    const count = waiting();
+    const promise =
+      count > 0
+        ? `${count} ${count === 1 ? "message" : "messages"} will be sent when you are back.`
+        : "What you write will be sent when you are back.";
+    return `You are offline. ${promise}`;
+  };
+
+  return (
+    <div class="banner-place" role="status" aria-live="polite" data-testid="connection" data-state={state.connection.name}>
+      <Show when={troubled()}>
+        <div class="banner">
+          <Show when={state.connection.name !== "closed"} fallback={<Icon name="warning" size={16} />}>
+            <span class="spinner" aria-hidden="true" />
+          </Show>
+          <span>{text()}</span>
+          <Show
+            when={state.connection.name === "closed"}
+            fallback={
+              <Show when={state.connection.name === "waiting"}>
+                <button type="button" class="link-button" onClick={() => socket.wake()}>
+                  Try now
+                </button>
+              </Show>
+            }
+          >
+            <button type="button" class="link-button" onClick={() => location.reload()}>
+              Reload
+            </button>
+          </Show>
+        </div>
+      </Show>
+      <Show when={back() && !troubled()}>
+        <div class="banner banner-back">
+          <Icon name="check" size={16} /> Back online
+        </div>
+      </Show>
+    </div>
+  );
+}

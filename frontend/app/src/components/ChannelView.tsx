@@ -1,0 +1,221 @@
+import type { Channel, Id } from "@slackclone/client";
+import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
+import { href, navigate, route } from "../router";
+import { socket } from "../state/session";
+import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
+import { toastError } from "../state/toasts";
+import { dialog, drawer, isPhone, openDialog, setDrawer, setEditing } from "../state/ui";
+import { joinChannel, sendMessage, visitChannel } from "../state/verbs";
+import { ChannelGlyph } from "./ChannelGlyph";
+import { Composer } from "./Composer";
+import { Icon } from "./Icon";
+import { ThreadPane } from "./ThreadPane";
+import { Skeleton, Timeline } from "./Timeline";
+
+export function ChannelView(): JSX.Element {
+  const [missing, setMissing] = createSignal<Id | null>(null);
+  const channel = () => {
+    const id = route().channel;
+    return id ? state.channels[id] : undefined;
+  };
+
+  createEffect(
+    on([() => route().channel, () => channel() === undefined], ([id, unknown]) => {
+      if (!id || !unknown) return;
+      setMissing(null);
+      void visitChannel(id).then((found) => {
+        if (!found) setMissing(id);
+      });
+    }),
+  );
+
+  // A public channel can be read before it is joined; its events are followed while it is looked at.
+  createEffect(
+    on([() => channel()?.id, () => channel()?.is_member], () => {
+      const shown = channel();
+      if (!shown) return;
+      socket.subscribe({ [shown.stream]: shown.seq });
+      if (shown.is_member) return;
+      onCleanup(() => {
+        if (!state.channels[shown.id]?.is_member) socket.unsubscribe([shown.stream]);
+      });
+    }),
+  );
+
+  return (
+    <Switch fallback={<Skeleton />}>
+      <Match when={channel()}>{(found) => <Shown channel={found()} />}</Match>
+      <Match when={missing() !== null && missing() === route().channel}>
+        <main class="main empty" id="main">
+          <h2>This channel can't be found</h2>
+          <p class="muted">It may be gone, or it is private and you are not in it.</p>
+          <button
+            type="button"
+            class="btn"
+            onClick={() => navigate(href({ workspace: route().workspace ?? "" }), { replace: true })}
+          >
+            Back to the workspace
+          </button>
+        </main>
+      </Match>
+    </Switch>
+  );
+}
+
+function Shown(props: { channel: Channel }): JSX.Element {
+  const thread = () => route().thread;
+  return (
+    <>
+      <main class="main" id="main" aria-label={labelOf(props.channel)} data-testid="channel-view">
+        <ChannelHeader channel={props.channel} />
+        <Timeline channel={props.channel} around={route().message} />
+        <Foot channel={props.channel} />
+      </main>
+      <Show when={thread()} keyed>
+        {(id) => <ThreadPane parentId={id} channelId={props.channel.id} onBackLabel="Close thread" />}
+      </Show>
+    </>
+  );
+}
+
+function ChannelHeader(props: { channel: Channel }): JSX.Element {
+  const partner = () => (props.channel.kind === "dm" ? (partnersOf(props.channel)[0] ?? "") : "");
+  const handle = () => memberOf(props.channel.workspace_id, partner())?.handle;
+  return (
+    <header class="channel-head">
+      <Show when={isPhone()}>
+        <button
+          type="button"
+          class="tool"
+          aria-label="Open the sidebar"
+          aria-expanded={drawer()}
+          onClick={() => setDrawer(true)}
+        >
+          <Icon name="chevronLeft" size={20} />
+        </button>
+      </Show>
+      <div class="channel-head-text">
+        <h1>
+          <button
+            type="button"
+            class="channel-name"
+            data-testid="channel-name"
+            aria-label={`${titleOf(props.channel)}. Details`}
+            onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
+          >
+            <ChannelGlyph channel={props.channel} />
+            <span class="clip">{titleOf(props.channel)}</span>
+            <Icon name="chevronDown" size={14} class="faint" />
+          </button>
+        </h1>
+        <Show when={props.channel.archived}>
+          <span class="tag">Archived</span>
+        </Show>
+        <Show when={!isDirect(props.channel)} fallback={<span class="topic clip">{handle() && `@${handle()}`}</span>}>
+          <button
+            type="button"
+            class="topic clip"
+            data-testid="channel-topic"
+            onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
+          >
+            {props.channel.topic || (props.channel.is_member && !isPhone() ? "Add a topic" : "")}
+          </button>
+        </Show>
+      </div>
+      <Show when={props.channel.kind !== "dm"}>
+        <button
+          type="button"
+          class="btn btn-sm head-members"
+          aria-label={`${props.channel.member_count} members`}
+          data-testid="channel-members"
+          onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "members" })}
+        >
+          <Icon name="users" size={16} /> {props.channel.member_count}
+        </button>
+      </Show>
+    </header>
+  );
+}
+
+function Foot(props: { channel: Channel }): JSX.Element {
+  const [busy, setBusy] = createSignal(false);
+  const run = async (action: () => Promise<unknown>) => {
+    setBusy(true);
+    await action().catch(toastError);
+    setBusy(false);
+  };
+  const editLast = () => {
+    const ids = state.timelines[props.channel.id]?.ids ?? [];
+    const last = ids.findLast((id) => {
+      const message = state.messages[id];
+      return message?.sender_id === myId() && !message.deleted;
+    });
+    if (last) setEditing(last);
+  };
+  return (
+    <Switch>
+      <Match when={props.channel.archived}>
+        <div class="foot-note">
+          <Icon name="archive" size={18} />
+          <span>This channel is archived. It can be read, but nothing new can be posted.</span>
+        </div>
+      </Match>
+      <Match when={!props.channel.is_member}>
+        <div class="foot-note">
+          <span>
+            You are looking at <strong>#{props.channel.name}</strong>
+          </span>
+          <button
+            type="button"
+            class="btn btn-sm btn-primary"
+            disabled={busy()}
+            onClick={() => void run(() => joinChannel(props.channel))}
+          >
+            Join channel
+          </button>
+        </div>
+      </Match>
+      <Match when={true}>
+        <Show when={props.channel.id} keyed>
+          {(id) => (
+            <Composer
+              channelId={id}
+              mode="channel"
+              label={`Message ${labelOf(props.channel)}`}
+              placeholder={`Message ${labelOf(props.channel)}`}
+              draftKey={`draft:${myId()}:c:${id}`}
+              autofocus={!isPhone() && route().thread === null && dialog() === null}
+              onSubmit={(text) => sendMessage({ channel_id: id, text })}
+              onEditLast={editLast}
+            />
+          )}
+        </Show>
+      </Match>
+    </Switch>
+  );
+}
+
+/** A workspace without a channel in the address: the one visited last, or any. */
+export function Landing(props: { workspaceId: Id }): JSX.Element {
+  return (
+    <main class="main empty" id="main">
+      <div class="empty-art">
+        <Icon name="message" size={34} />
+      </div>
+      <h2>Nothing to show yet</h2>
+      <p class="muted">Join a channel, or write to somebody.</p>
+      <div class="intro-actions">
+        <button type="button" class="btn" onClick={() => openDialog({ name: "browse-channels" })}>
+          <Icon name="hash" size={16} /> Browse channels
+        </button>
+        <button type="button" class="btn btn-primary" onClick={() => openDialog({ name: "new-dm" })}>
+          <Icon name="compose" size={16} /> New message
+        </button>
+      </div>
+      <Show when={state.workspaces[props.workspaceId]?.role === "guest"}>
+        <p class="hint">You are a guest here: ask whoever invited you to add you to a channel.</p>
+      </Show>
+    </main>
+  );
+}
+

@@ -1,0 +1,404 @@
+import type { Id, Member } from "@slackclone/client";
+import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from "solid-js";
+import { keep, kept } from "../state/local";
+import { myId, state } from "../state/store";
+import { pickEmoji } from "../state/ui";
+import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
+import { Avatar } from "./Avatar";
+import { Icon, type IconName } from "./Icon";
+
+interface Choice {
+  key: string;
+  insert: string;
+  label: string;
+  hint: string;
+  emoji?: string;
+  member?: Member;
+}
+
+export interface ComposerProps {
+  channelId: Id;
+  mode: "channel" | "thread" | "edit";
+  label: string;
+  placeholder?: string;
+  /** Where the draft is kept; none when editing. */
+  draftKey?: string;
+  initial?: string;
+  autofocus?: boolean;
+  footer?: JSX.Element;
+  onSubmit: (text: string) => undefined | boolean | void | Promise<void>;
+  onCancel?: () => void;
+  onEditLast?: () => void;
+}
+
+const MAX_CHARS = 12_000;
+const CHOICES = 8;
+let nextId = 1;
+
+export function Composer(props: ComposerProps): JSX.Element {
+  let area!: HTMLTextAreaElement;
+  const listId = `completion-${nextId++}`;
+  const [text, setText] = createSignal(props.initial ?? "");
+  const [choices, setChoices] = createSignal<readonly Choice[]>([]);
+  const [chosen, setChosen] = createSignal(0);
+  const [focused, setFocused] = createSignal(false);
+  let completing: { start: number; end: number } | null = null;
+
+  const workspaceId = () => state.channels[props.channelId]?.workspace_id ?? "";
+
+  const fit = () => {
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, Math.round(window.innerHeight * 0.45))}px`;
+  };
+
+  const put = (value: string, caret = value.length) => {
+    setText(value);
+    area.value = value;
+    area.setSelectionRange(caret, caret);
+    fit();
+  };
+
+  createEffect(
+    on(
+      () => props.draftKey,
+      (key) => {
+        if (key !== undefined) put(kept(key) ?? "");
+      },
+    ),
+  );
+  onMount(() => {
+    if (props.mode === "edit") put(props.initial ?? "");
+    if (props.autofocus) {
+      area.focus();
+      area.setSelectionRange(area.value.length, area.value.length);
+    }
+    window.addEventListener("resize", fit);
+    onCleanup(() => window.removeEventListener("resize", fit));
+  });
+
+  let saving: ReturnType<typeof setTimeout> | undefined;
+  const saveDraft = (value: string) => {
+    const key = props.draftKey;
+    if (key === undefined) return;
+    clearTimeout(saving);
+    saving = setTimeout(() => keep(key, value.trim() ? value : null), 250);
+  };
+  onCleanup(() => {
+    clearTimeout(saving);
+    if (props.draftKey !== undefined) keep(props.draftKey, text().trim() ? text() : null);
+  });
+
+  const onInput = () => {
+    setText(area.value);
+    fit();
+    saveDraft(area.value);
+    complete();
+  };
+
+  const submit = () => {
+    const value = area.value.replace(/^\s*\n|\s+$/g, "");
+    if (!value.trim() || value.length > MAX_CHARS) return;
+    closeChoices();
+    if (props.mode === "edit") {
+      void props.onSubmit(value);
+      return;
+    }
+    if (props.onSubmit(value) === false) return;
+    put("");
+    clearTimeout(saving);
+    if (props.draftKey !== undefined) keep(props.draftKey, null);
+  };
+
+  /* ---- completion of @names and :emoji: ---- */
+
+  const closeChoices = () => {
+    completing = null;
+    setChoices([]);
+  };
+
+  const complete = () => {
+    const caret = area.selectionStart;
+    const before = area.value.slice(0, caret);
+    const match = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]*)$/u.exec(before);
+    if (!match || area.selectionEnd !== caret) {
+      closeChoices();
+      return;
+    }
+    const word = (match[2] ?? "").toLowerCase();
+    completing = { start: caret - word.length - 1, end: caret };
+    if (match[1] === "@") setChoices(people(word));
+    else if (word.length < 2) closeChoices();
+    else if (allEmoji()) setChoices(emoji(word));
+    else void loadEmoji().then(() => completing && complete());
+    setChosen(0);
+  };
+
+  const people = (word: string): Choice[] => {
+    const members = Object.values(state.members[workspaceId()] ?? {}).filter((member) => member.active);
+    const rank = (member: Member) => {
+      if (member.handle.toLowerCase().startsWith(word)) return 0;
+      return member.name.toLowerCase().split(/\s+/).some((part) => part.startsWith(word)) ? 1 : 2;
+    };
+    const found = members
+      .map((member) => ({ member, rank: rank(member) }))
+      .filter((one) => one.rank < 2)
+      .sort((a, b) => a.rank - b.rank || a.member.name.localeCompare(b.member.name))
+      .slice(0, CHOICES)
+      .map(({ member }) => ({
+        key: member.user_id,
+        insert: `@${member.handle} `,
+        label: member.user_id === myId() ? `${member.name} (you)` : member.name,
+        hint: `@${member.handle}`,
+        member,
+      }));
+    const groups = [
+      { handle: "channel", hint: "Everybody in this channel" },
+      { handle: "here", hint: "Everybody here who is online" },
+    ]
+      .filter((group) => word && group.handle.startsWith(word))
+      .map((group) => ({
+        key: group.handle,
+        insert: `@${group.handle} `,
+        label: `@${group.handle}`,
+        hint: group.hint,
+      }));
+    return [...found, ...groups].slice(0, CHOICES);
+  };
+
+  const emoji = (word: string): Choice[] =>
+    findEmoji(word, CHOICES).map((one) => ({
+      key: one.emoji,
+      insert: one.emoji,
+      label: `:${one.names[0]}:`,
+      hint: "",
+      emoji: one.emoji,
+    }));
+
+  const choose = (choice: Choice) => {
+    if (!completing) return;
+    const { start, end } = completing;
+    if (choice.emoji) usedEmoji(choice.emoji);
+    put(area.value.slice(0, start) + choice.insert + area.value.slice(end), start + choice.insert.length);
+    saveDraft(area.value);
+    closeChoices();
+    area.focus();
+  };
+
+  /* ---- marks ---- */
+
+  const wrap = (before: string, after = before) => {
+    const { selectionStart: start, selectionEnd: end, value } = area;
+    area.focus();
+    put(value.slice(0, start) + before + value.slice(start, end) + after + value.slice(end), end + before.length);
+    if (start !== end) area.setSelectionRange(start + before.length, end + before.length);
+    saveDraft(area.value);
+  };
+
+  const prefixLines = (prefix: string) => {
+    const { selectionStart, selectionEnd, value } = area;
+    const start = value.lastIndexOf("\n", selectionStart - 1) + 1;
+    const lines = value.slice(start, selectionEnd).split("\n");
+    const marked = lines.map((line) => prefix + line).join("\n");
+    area.focus();
+    put(value.slice(0, start) + marked + value.slice(selectionEnd), start + marked.length);
+    saveDraft(area.value);
+  };
+
+  const insert = (piece: string) => {
+    const { selectionStart: start, selectionEnd: end, value } = area;
+    put(value.slice(0, start) + piece + value.slice(end), start + piece.length);
+    saveDraft(area.value);
+    area.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.isComposing) return;
+    if (choices().length > 0) {
+      const count = choices().length;
+      if (event.key === "ArrowDown") setChosen((n) => (n + 1) % count);
+      else if (event.key === "ArrowUp") setChosen((n) => (n + count - 1) % count);
+      else if (event.key === "Enter" || event.key === "Tab") {
+        const choice = choices()[chosen()];
+        if (choice) choose(choice);
+      } else if (event.key === "Escape") {
+        event.stopPropagation();
+        closeChoices();
+      } else return;
+      event.preventDefault();
+      return;
+    }
+    const mod = event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
+      // Enter inside an open code block makes a line, as everywhere else.
+      const fences = area.value.slice(0, area.selectionStart).split("```").length - 1;
+      if (fences % 2 === 1 && !mod) return;
+      event.preventDefault();
+      submit();
+    } else if (event.key === "Escape" && props.onCancel) {
+      event.preventDefault();
+      event.stopPropagation();
+      props.onCancel();
+    } else if (event.key === "ArrowUp" && area.value === "" && props.onEditLast) {
+      event.preventDefault();
+      props.onEditLast();
+    } else if (mod && !event.shiftKey && event.key.toLowerCase() === "b") {
+      event.preventDefault();
+      wrap("**");
+    } else if (mod && !event.shiftKey && event.key.toLowerCase() === "i") {
+      event.preventDefault();
+      wrap("_");
+    } else if (mod && event.shiftKey && event.key.toLowerCase() === "c") {
+      event.preventDefault();
+      wrap("`");
+    }
+  };
+
+  const marks: { icon: IconName; label: string; run: () => void }[] = [
+    { icon: "bold", label: "Bold", run: () => wrap("**") },
+    { icon: "italic", label: "Italic", run: () => wrap("_") },
+    { icon: "strike", label: "Strikethrough", run: () => wrap("~~") },
+    { icon: "link", label: "Link", run: () => wrap("[", "](https://)") },
+    { icon: "list", label: "List", run: () => prefixLines("- ") },
+    { icon: "quote", label: "Quote", run: () => prefixLines("> ") },
+    { icon: "code", label: "Code", run: () => wrap("`") },
+    { icon: "codeBlock", label: "Code block", run: () => wrap("```\n", "\n```") },
+  ];
+
+  const tooLong = () => text().length - MAX_CHARS;
+  const canSend = () => text().trim() !== "" && tooLong() <= 0;
+
+  return (
+    <div class="composer" classList={{ "composer-edit": props.mode === "edit", "composer-focused": focused() }}>
+      <Show when={choices().length > 0}>
+        <div class="completion" id={listId} role="listbox" aria-label="Suggestions">
+          <For each={choices()}>
+            {(choice, index) => (
+              <div
+                class="completion-item"
+                classList={{ "completion-chosen": index() === chosen() }}
+                id={`${listId}-${index()}`}
+                role="option"
+                tabIndex={-1}
+                aria-selected={index() === chosen()}
+                onPointerMove={() => setChosen(index())}
+                onPointerDown={(event) => {
+                  event.preventDefault();
+                  choose(choice);
+                }}
+              >
+                <Show when={choice.member}>
+                  {(member) => <Avatar id={member().user_id} name={member().name} size="xs" bot={member().is_bot} />}
+                </Show>
+                <Show when={choice.emoji}>
+                  <span class="completion-emoji">{choice.emoji}</span>
+                </Show>
+                <strong>{choice.label}</strong>
+                <span class="muted">{choice.hint}</span>
+              </div>
+            )}
+          </For>
+        </div>
+      </Show>
+      <div class="composer-box">
+        <textarea
+          ref={area}
+          class="composer-text"
+          rows={1}
+          aria-label={props.label}
+          placeholder={props.placeholder ?? ""}
+          data-testid={`composer-${props.mode}`}
+          role="combobox"
+          aria-autocomplete="list"
+          aria-multiline="true"
+          aria-expanded={choices().length > 0}
+          aria-controls={listId}
+          aria-activedescendant={choices().length > 0 ? `${listId}-${chosen()}` : undefined}
+          spellcheck={true}
+          enterkeyhint="send"
+          onInput={onInput}
+          onKeyDown={onKeyDown}
+          onClick={complete}
+          onFocus={() => setFocused(true)}
+          onBlur={() => {
+            setFocused(false);
+            closeChoices();
+          }}
+        />
+        <div class="composer-bar">
+          <div class="composer-marks" role="toolbar" aria-label="Formatting">
+            <For each={marks}>
+              {(mark) => (
+                <button
+                  type="button"
+                  class="tool tool-sm"
+                  aria-label={mark.label}
+                  data-tip={mark.label}
+                  tabIndex={-1}
+                  onPointerDown={(event) => event.preventDefault()}
+                  onClick={mark.run}
+                >
+                  <Icon name={mark.icon} size={16} />
+                </button>
+              )}
+            </For>
+            <span class="composer-sep" />
+            <button
+              type="button"
+              class="tool tool-sm"
+              aria-label="Mention somebody"
+              data-tip="Mention"
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => {
+                area.focus();
+                const start = area.selectionStart;
+                insert(start > 0 && /\S/.test(area.value[start - 1] ?? "") ? " @" : "@");
+                complete();
+              }}
+            >
+              <Icon name="at" size={17} />
+            </button>
+            <button
+              type="button"
+              class="tool tool-sm"
+              aria-label="Emoji"
+              data-tip="Emoji"
+              onClick={(event) => pickEmoji({ anchor: event.currentTarget, pick: insert })}
+            >
+              <Icon name="smile" size={17} />
+            </button>
+          </div>
+          <Show when={tooLong() > -500}>
+            <span class="composer-count" classList={{ "composer-over": tooLong() > 0 }} role="status">
+              {tooLong() > 0 ? `${tooLong()} too many` : `${-tooLong()} left`}
+            </span>
+          </Show>
+          <Show
+            when={props.mode === "edit"}
+            fallback={
+              <button
+                type="button"
+                class="send"
+                classList={{ "send-ready": canSend() }}
+                aria-label="Send message"
+                data-tip="Send"
+                disabled={!canSend()}
+                onPointerDown={(event) => event.preventDefault()}
+                onClick={submit}
+              >
+                <Icon name="send" size={17} />
+              </button>
+            }
+          >
+            <button type="button" class="btn btn-sm btn-ghost" onClick={() => props.onCancel?.()}>
+              Cancel
+            </button>
+            <button type="button" class="btn btn-sm btn-primary" disabled={!canSend()} onClick={submit}>
+              Save
+            </button>
+          </Show>
+        </div>
+      </div>
+      {props.footer}
+    </div>
+  );
+}

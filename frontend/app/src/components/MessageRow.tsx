@@ -1,0 +1,337 @@
+import { DropdownMenu } from "@kobalte/core/dropdown-menu";
+import type { Id, Message } from "@slackclone/client";
+import { createSignal, type JSX, Show } from "solid-js";
+import { follow, href } from "../router";
+import { socket } from "../state/session";
+import { memberOf, myId, nameOf, state } from "../state/store";
+import { toast } from "../state/toasts";
+import { editing, now, openDialog, pickEmoji, setEditing } from "../state/ui";
+import {
+  copyLink,
+  copyText,
+  editMessage,
+  openThreadOf,
+  setFollowing,
+  threadLink,
+  toggleReaction,
+} from "../state/verbs";
+import { ago, clock, full, gutterClock } from "../text/time";
+import { Avatar } from "./Avatar";
+import { Composer } from "./Composer";
+import { Icon } from "./Icon";
+import { MessageBody } from "./MessageBody";
+import { Reactions } from "./Reactions";
+
+export function MessageRow(props: {
+  id: Id;
+  head: boolean;
+  /** In the thread pane there is no way deeper. */
+  inThread?: boolean;
+  highlighted?: boolean;
+}): JSX.Element {
+  const message = () => state.messages[props.id];
+  return <Show when={message()}>{(found) => <Row {...props} message={found()} />}</Show>;
+}
+
+function Row(props: {
+  message: Message;
+  head: boolean;
+  inThread?: boolean;
+  highlighted?: boolean;
+}): JSX.Element {
+  const [hovered, setHovered] = createSignal(false);
+  const [menuOpen, setMenuOpen] = createSignal(false);
+  const channel = () => state.channels[props.message.channel_id];
+  const workspaceId = () => channel()?.workspace_id ?? "";
+  const name = () => nameOf(workspaceId(), props.message.sender_id);
+  const isBot = () => memberOf(workspaceId(), props.message.sender_id)?.is_bot ?? false;
+  const canAct = () => !props.message.deleted && channel()?.is_member === true && !channel()?.archived;
+  const isEditing = () => editing() === props.message.message_id;
+  const mentionsMe = () =>
+    props.message.sender_id !== myId() &&
+    props.message.mentions.some((m) => m.kind !== "user" || m.user_id === myId());
+  const permalink = () => {
+    const { message } = props;
+    return href({ workspace: workspaceId(), channel: message.channel_id, message: message.message_id });
+  };
+  return (
+    <article
+      class="message"
+      classList={{
+        "message-head": props.head,
+        "message-highlighted": props.highlighted === true,
+        "message-mentions-me": mentionsMe(),
+        "message-editing": isEditing(),
+        "message-menu-open": menuOpen(),
+      }}
+      data-testid="message"
+      data-message-id={props.message.message_id}
+      aria-label={`${name()}, ${clock(props.message.timestamp)}`}
+      onPointerEnter={() => setHovered(true)}
+      onPointerLeave={() => setHovered(false)}
+      onFocusIn={() => setHovered(true)}
+      onFocusOut={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setHovered(false);
+      }}
+    >
+      <div class="message-gutter">
+        <Show
+          when={props.head}
+          fallback={
+            <a
+              class="gutter-time"
+              href={permalink()}
+              tabIndex={-1}
+              title={full(props.message.timestamp)}
+              onClick={(event) => follow(event, permalink())}
+            >
+              {gutterClock(props.message.timestamp)}
+            </a>
+          }
+        >
+          <Avatar id={props.message.sender_id} name={name()} bot={isBot()} />
+        </Show>
+      </div>
+      <div class="message-main">
+        <Show when={props.head}>
+          <header class="message-meta">
+            <span class="message-sender">{name()}</span>
+            <Show when={isBot()}>
+              <span class="tag">Bot</span>
+            </Show>
+            <a
+              class="message-time"
+              href={permalink()}
+              title={full(props.message.timestamp)}
+              onClick={(event) => follow(event, permalink())}
+            >
+              <time dateTime={new Date(props.message.timestamp).toISOString()}>{clock(props.message.timestamp)}</time>
+            </a>
+          </header>
+        </Show>
+        <Show when={!props.inThread && props.message.thread_id}>
+          <a
+            class="replied-to"
+            href={threadLink(props.message)}
+            onClick={(event) => follow(event, threadLink(props.message))}
+          >
+            <Icon name="thread" size={14} /> replied to a thread
+          </a>
+        </Show>
+        <Show
+          when={!isEditing()}
+          fallback={
+            <Composer
+              channelId={props.message.channel_id}
+              mode="edit"
+              label="Edit message"
+              initial={props.message.text}
+              autofocus
+              onSubmit={async (text) => {
+                if (text === props.message.text || (await editMessage(props.message, text))) setEditing(null);
+              }}
+              onCancel={() => setEditing(null)}
+            />
+          }
+        >
+          <Show
+            when={!props.message.deleted}
+            fallback={<p class="tombstone">This message was deleted.</p>}
+          >
+            <MessageBody message={props.message} />
+            <Show when={props.message.edited_at}>
+              {(at) => (
+                <button
+                  type="button"
+                  class="edited"
+                  title={`Edited ${full(at())}`}
+                  aria-label="Edited. Show the history"
+                  onClick={() => openDialog({ name: "versions", messageId: props.message.message_id })}
+                >
+                  (edited)
+                </button>
+              )}
+            </Show>
+          </Show>
+        </Show>
+        <Reactions message={props.message} canReact={canAct()} />
+        <Show when={!props.inThread && props.message.reply_count > 0}>
+          <a
+            class="thread-link"
+            data-testid="thread-link"
+            href={threadLink(props.message)}
+            onClick={(event) => follow(event, threadLink(props.message))}
+          >
+            <Icon name="thread" size={15} />
+            <strong>
+              {props.message.reply_count} {props.message.reply_count === 1 ? "reply" : "replies"}
+            </strong>
+            <Show when={props.message.last_reply_at}>
+              {(at) => <span class="muted">Last reply {ago(at(), now())}</span>}
+            </Show>
+          </a>
+        </Show>
+      </div>
+      <Show when={(hovered() || menuOpen()) && !isEditing() && !props.message.deleted}>
+        <Toolbar
+          message={props.message}
+          canAct={canAct()}
+          inThread={props.inThread === true}
+          onMenu={setMenuOpen}
+        />
+      </Show>
+    </article>
+  );
+}
+
+function Toolbar(props: {
+  message: Message;
+  canAct: boolean;
+  inThread: boolean;
+  onMenu: (open: boolean) => void;
+}): JSX.Element {
+  const mine = () => props.message.sender_id === myId();
+  const workspace = () => state.workspaces[state.channels[props.message.channel_id]?.workspace_id ?? ""];
+  const canDelete = () => mine() || workspace()?.role === "owner" || workspace()?.role === "admin";
+  const parent = () => props.message.thread_id ?? props.message.message_id;
+  return (
+    <div class="toolbar" role="toolbar" aria-label="Message actions">
+      <Show when={props.canAct}>
+        <button
+          type="button"
+          class="tool"
+          aria-label="Add a reaction"
+          data-tip="React"
+          onClick={(event) =>
+            pickEmoji({
+              anchor: event.currentTarget.closest("article") ?? event.currentTarget,
+              pick: (emoji) => void toggleReaction(props.message, emoji, true),
+            })
+          }
+        >
+          <Icon name="smilePlus" />
+        </button>
+      </Show>
+      <Show when={!props.inThread}>
+        <button
+          type="button"
+          class="tool"
+          aria-label="Reply in thread"
+          data-tip="Reply in thread"
+          onClick={() => openThreadOf(props.message)}
+        >
+          <Icon name="thread" />
+        </button>
+      </Show>
+      <Show when={mine() && props.canAct}>
+        <button
+          type="button"
+          class="tool"
+          aria-label="Edit message"
+          data-tip="Edit"
+          onClick={() => setEditing(props.message.message_id)}
+        >
+          <Icon name="edit" />
+        </button>
+      </Show>
+      <DropdownMenu onOpenChange={props.onMenu} placement="bottom-end" gutter={4}>
+        <DropdownMenu.Trigger class="tool" aria-label="More actions" data-tip="More">
+          <Icon name="dots" />
+        </DropdownMenu.Trigger>
+        <DropdownMenu.Portal>
+          <DropdownMenu.Content class="menu">
+            <DropdownMenu.Item class="menu-item" onSelect={() => void copyLink(props.message)}>
+              <Icon name="link" size={16} /> Copy link
+            </DropdownMenu.Item>
+            <DropdownMenu.Item
+              class="menu-item"
+              onSelect={() => void copyText(props.message.text).then(() => toast("Text copied."))}
+            >
+              <Icon name="copy" size={16} /> Copy text
+            </DropdownMenu.Item>
+            <DropdownMenu.Item
+              class="menu-item"
+              onSelect={() => void setFollowing(parent(), !state.following[parent()])}
+            >
+              <Icon name={state.following[parent()] ? "bellOff" : "bell"} size={16} />
+              {state.following[parent()] ? "Unfollow thread" : "Follow thread"}
+            </DropdownMenu.Item>
+            <Show when={props.message.edited_at}>
+              <DropdownMenu.Item
+                class="menu-item"
+                onSelect={() => openDialog({ name: "versions", messageId: props.message.message_id })}
+              >
+                <Icon name="history" size={16} /> Edit history
+              </DropdownMenu.Item>
+            </Show>
+            <Show when={canDelete() && props.canAct}>
+              <DropdownMenu.Separator class="menu-line" />
+              <DropdownMenu.Item
+                class="menu-item menu-item-danger"
+                onSelect={() => openDialog({ name: "delete-message", messageId: props.message.message_id })}
+              >
+                <Icon name="trash" size={16} /> Delete message
+              </DropdownMenu.Item>
+            </Show>
+          </DropdownMenu.Content>
+        </DropdownMenu.Portal>
+      </DropdownMenu>
+    </div>
+  );
+}
+
+export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
+  const pending = () => state.pending[props.id];
+  return (
+    <Show when={pending()}>
+      {(found) => (
+        <article
+          class="message message-pending"
+          classList={{ "message-head": props.head, "message-failed": found().state === "failed" }}
+          data-testid="pending-message"
+          data-state={found().state}
+          aria-label={found().state === "failed" ? "Not sent" : "Being sent"}
+        >
+          <div class="message-gutter">
+            <Show when={props.head}>
+              <Avatar id={myId()} name={state.me?.name ?? ""} />
+            </Show>
+          </div>
+          <div class="message-main">
+            <Show when={props.head}>
+              <header class="message-meta">
+                <span class="message-sender">{state.me?.name}</span>
+                <span class="message-time">{clock(found().entry.created_at)}</span>
+              </header>
+            </Show>
+            <div class="message-body message-body-plain" dir="auto">
+              {found().entry.text}
+            </div>
+            <Show
+              when={found().state === "failed"}
+              fallback={
+                <Show when={found().state === "queued"}>
+                  <span class="pending-note">
+                    <Icon name="clock" size={13} />
+                    {state.connection.name === "open" ? "Sending…" : "Will be sent when you are back online"}
+                  </span>
+                </Show>
+              }
+            >
+              <div class="failed-note" role="alert">
+                <Icon name="warning" size={14} />
+                <span>Not sent{found().error ? `: ${found().error}` : ""}.</span>
+                <button type="button" class="link-button" onClick={() => socket.retry(props.id)}>
+                  Try again
+                </button>
+                <button type="button" class="link-button" onClick={() => socket.discard(props.id)}>
+                  Discard
+                </button>
+              </div>
+            </Show>
+          </div>
+        </article>
+      )}
+    </Show>
+  );
+}

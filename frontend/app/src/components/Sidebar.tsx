@@ -1,0 +1,272 @@
+import { DropdownMenu } from "@kobalte/core/dropdown-menu";
+import type { Channel, Id } from "@slackclone/client";
+import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
+import { follow, href, route } from "../router";
+import { keep, kept } from "../state/local";
+import { badgeOf, unreadOf } from "../state/reads";
+import { signOut } from "../state/session";
+import { myId, state, titleOf } from "../state/store";
+import { toastError } from "../state/toasts";
+import { openDialog, setDrawer } from "../state/ui";
+import { myChannels } from "../state/verbs";
+import { Avatar, initialsOf } from "./Avatar";
+import { ChannelGlyph } from "./ChannelGlyph";
+import { Icon, type IconName } from "./Icon";
+
+export function Rail(): JSX.Element {
+  const unread = (workspaceId: Id) =>
+    Object.values(state.channels).some((c) => c.workspace_id === workspaceId && c.is_member && unreadOf(c) > 0);
+  return (
+    <nav class="rail" aria-label="Workspaces">
+      <For each={state.workspaceIds}>
+        {(id) => {
+          const workspace = () => state.workspaces[id];
+          return (
+            <a
+              class="rail-item"
+              classList={{ "rail-current": route().workspace === id }}
+              href={href({ workspace: id })}
+              aria-current={route().workspace === id ? "page" : undefined}
+              aria-label={`${workspace()?.name ?? ""}${unread(id) ? ", unread messages" : ""}`}
+              data-tip={workspace()?.name}
+              data-tip-side="right"
+              onClick={(event) => follow(event, href({ workspace: id }))}
+            >
+              {initialsOf(workspace()?.name ?? "")}
+              <Show when={unread(id) && route().workspace !== id}>
+                <span class="rail-dot" />
+              </Show>
+            </a>
+          );
+        }}
+      </For>
+      <button
+        type="button"
+        class="rail-item rail-add"
+        aria-label="Create a workspace"
+        data-tip="Create a workspace"
+        data-tip-side="right"
+        onClick={() => openDialog({ name: "create-workspace" })}
+      >
+        <Icon name="plus" />
+      </button>
+      <div class="rail-foot">
+        <PersonMenu />
+      </div>
+    </nav>
+  );
+}
+
+function PersonMenu(): JSX.Element {
+  return (
+    <DropdownMenu placement="right-end" gutter={10}>
+      <DropdownMenu.Trigger class="rail-person" aria-label="You and your settings" data-testid="user-menu">
+        <Avatar id={myId()} name={state.me?.name ?? ""} />
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content class="menu">
+          <div class="menu-person">
+            <Avatar id={myId()} name={state.me?.name ?? ""} />
+            <div>
+              <strong>{state.me?.name}</strong>
+              <div class="muted">{state.me?.email}</div>
+            </div>
+          </div>
+          <DropdownMenu.Separator class="menu-line" />
+          <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "settings" })}>
+            <Icon name="settings" size={16} /> Settings
+          </DropdownMenu.Item>
+          <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "shortcuts" })}>
+            <Icon name="keyboard" size={16} /> Keyboard shortcuts <kbd>?</kbd>
+          </DropdownMenu.Item>
+          <DropdownMenu.Separator class="menu-line" />
+          <DropdownMenu.Item class="menu-item" onSelect={() => void signOut().catch(toastError)}>
+            <Icon name="leave" size={16} /> Sign out
+          </DropdownMenu.Item>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu>
+  );
+}
+
+export function Sidebar(props: { workspaceId: Id }): JSX.Element {
+  const workspace = () => state.workspaces[props.workspaceId];
+  const lists = createMemo(() => myChannels(props.workspaceId));
+  const isAdmin = () => workspace()?.role === "owner" || workspace()?.role === "admin";
+  const isGuest = () => workspace()?.role === "guest";
+  return (
+    <nav class="sidebar" aria-label="Channels and conversations" data-testid="sidebar">
+      <header class="sidebar-head">
+        <DropdownMenu placement="bottom-start" gutter={6}>
+          <DropdownMenu.Trigger class="workspace-name" data-testid="workspace-menu">
+            <span class="clip">{workspace()?.name}</span>
+            <Icon name="chevronDown" size={15} />
+          </DropdownMenu.Trigger>
+          <DropdownMenu.Portal>
+            <DropdownMenu.Content class="menu menu-wide">
+              <Show when={!isGuest()}>
+                <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "invite" })}>
+                  <Icon name="userPlus" size={16} /> Invite people
+                </DropdownMenu.Item>
+                <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "create-channel" })}>
+                  <Icon name="plus" size={16} /> Create a channel
+                </DropdownMenu.Item>
+              </Show>
+              <Show when={isAdmin()}>
+                <DropdownMenu.Item
+                  class="menu-item"
+                  onSelect={() => location.assign(`/console/${workspace()?.slug ?? ""}`)}
+                >
+                  <Icon name="settings" size={16} /> Manage the workspace
+                </DropdownMenu.Item>
+              </Show>
+              <DropdownMenu.Separator class="menu-line" />
+              <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "settings" })}>
+                <Icon name="users" size={16} /> Your settings
+              </DropdownMenu.Item>
+              <DropdownMenu.Item class="menu-item" onSelect={() => void signOut().catch(toastError)}>
+                <Icon name="leave" size={16} /> Sign out
+              </DropdownMenu.Item>
+            </DropdownMenu.Content>
+          </DropdownMenu.Portal>
+        </DropdownMenu>
+        <button
+          type="button"
+          class="tool tool-raised"
+          aria-label="New message"
+          data-tip="New message"
+          data-tip-side="bottom"
+          onClick={() => openDialog({ name: "new-dm" })}
+        >
+          <Icon name="compose" size={17} />
+        </button>
+      </header>
+      <div class="sidebar-scroll">
+        <button type="button" class="jump-to" onClick={() => openDialog({ name: "switcher" })}>
+          <Icon name="search" size={15} />
+          <span>Jump to…</span>
+          <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
+        </button>
+        <a
+          class="side-item"
+          classList={{ "side-current": route().view === "threads" }}
+          href={href({ workspace: props.workspaceId, view: "threads" })}
+          aria-current={route().view === "threads" ? "page" : undefined}
+          onClick={(event) => {
+            setDrawer(false);
+            follow(event, href({ workspace: props.workspaceId, view: "threads" }));
+          }}
+        >
+          <Icon name="thread" size={16} />
+          <span class="clip">Threads</span>
+        </a>
+        <Section
+          title="Channels"
+          keepAs="rooms"
+          channels={lists().rooms}
+          empty="No channels yet."
+          actions={
+            <>
+              <SmallAction
+                icon="search"
+                label="Browse channels"
+                run={() => openDialog({ name: "browse-channels" })}
+              />
+              <Show when={!isGuest()}>
+                <SmallAction icon="plus" label="Create a channel" run={() => openDialog({ name: "create-channel" })} />
+              </Show>
+            </>
+          }
+        />
+        <Section
+          title="Direct messages"
+          keepAs="direct"
+          channels={lists().direct}
+          empty="Write to somebody: start one."
+          actions={
+            <SmallAction icon="plus" label="New direct message" run={() => openDialog({ name: "new-dm" })} />
+          }
+        />
+        <Show when={!isGuest()}>
+          <button type="button" class="side-item side-invite" onClick={() => openDialog({ name: "invite" })}>
+            <Icon name="userPlus" size={16} />
+            <span>Invite people</span>
+          </button>
+        </Show>
+      </div>
+    </nav>
+  );
+}
+
+function SmallAction(props: { icon: IconName; label: string; run: () => void }): JSX.Element {
+  return (
+    <button type="button" class="tool tool-sm" aria-label={props.label} data-tip={props.label} onClick={props.run}>
+      <Icon name={props.icon} size={16} />
+    </button>
+  );
+}
+
+function Section(props: {
+  title: string;
+  keepAs: string;
+  channels: Channel[];
+  empty: string;
+  actions: JSX.Element;
+}): JSX.Element {
+  const [closed, setClosed] = createSignal(kept(`closed:${props.keepAs}`) === "1");
+  const toggle = () => keep(`closed:${props.keepAs}`, setClosed(!closed()) ? "1" : null);
+  /** A closed section still shows what waits to be read, and where one is. */
+  const shown = () =>
+    closed() ? props.channels.filter((c) => unreadOf(c) > 0 || c.id === route().channel) : props.channels;
+  return (
+    <section class="side-section">
+      <header class="side-section-head">
+        <button type="button" class="side-section-title" aria-expanded={!closed()} onClick={toggle}>
+          <Icon name="chevronDown" size={13} class={closed() ? "turned" : ""} />
+          {props.title}
+        </button>
+        <div class="side-section-actions">{props.actions}</div>
+      </header>
+      <ul class="side-list" aria-label={props.title}>
+        <For each={shown()}>{(channel) => <SideItem channel={channel} />}</For>
+      </ul>
+      <Show when={props.channels.length === 0 && state.loaded[route().workspace ?? ""]}>
+        <p class="side-empty">{props.empty}</p>
+      </Show>
+    </section>
+  );
+}
+
+function SideItem(props: { channel: Channel }): JSX.Element {
+  const to = () => href({ workspace: props.channel.workspace_id, channel: props.channel.id });
+  const current = () => route().channel === props.channel.id;
+  const unread = () => unreadOf(props.channel) > 0 && !current();
+  const badge = () => (current() ? 0 : badgeOf(props.channel));
+  return (
+    <li>
+      <a
+        class="side-item"
+        classList={{ "side-current": current(), "side-unread": unread() }}
+        href={to()}
+        aria-current={current() ? "page" : undefined}
+        data-testid="sidebar-channel"
+        data-channel-id={props.channel.id}
+        onClick={(event) => {
+          setDrawer(false);
+          follow(event, to());
+        }}
+      >
+        <ChannelGlyph channel={props.channel} />
+        <span class="clip">{titleOf(props.channel)}</span>
+        <Show when={unread()}>
+          <span class="visually-hidden">, unread</span>
+        </Show>
+        <Show when={badge() > 0}>
+          <span class="count-badge" role="img" aria-label={`${badge()} for you`}>
+            {badge() > 99 ? "99+" : badge()}
+          </span>
+        </Show>
+      </a>
+    </li>
+  );
+}

@@ -1,0 +1,188 @@
+import type { Id, Message } from "@slackclone/client";
+import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
+import { follow, href } from "../router";
+import { myId, state, titleOf } from "../state/store";
+import { loadMoreReplies, openThread } from "../state/timelines";
+import { setEditing } from "../state/ui";
+import { closeThread, sendMessage, setFollowing } from "../state/verbs";
+import { Composer } from "./Composer";
+import { Icon } from "./Icon";
+import { MessageRow, PendingRow } from "./MessageRow";
+import { Skeleton } from "./Timeline";
+
+const GROUP_MS = 5 * 60_000;
+
+export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: string }): JSX.Element {
+  let scroller!: HTMLDivElement;
+  const [alsoInChannel, setAlsoInChannel] = createSignal(false);
+  const channel = () => state.channels[props.channelId];
+  const thread = () => state.threads[props.parentId];
+  const parent = () => state.messages[props.parentId];
+  const replies = createMemo(() =>
+    (thread()?.ids ?? [])
+      .map((id) => state.messages[id])
+      .filter((message): message is Message => message !== undefined && !message.deleted),
+  );
+  const pending = createMemo(() =>
+    Object.values(state.pending).filter(({ entry }) => entry.thread_id === props.parentId),
+  );
+  let stuck = true;
+
+  createEffect(
+    on([() => props.parentId, () => props.channelId, () => thread() === undefined], ([parentId, channelId]) => {
+      void openThread(channelId, parentId);
+    }),
+  );
+  createEffect(
+    on(
+      () => props.parentId,
+      () => {
+        stuck = true;
+        setAlsoInChannel(false);
+      },
+    ),
+  );
+  createEffect(
+    on([() => replies().length, () => pending().length, () => thread()?.status], () => {
+      if (stuck) requestAnimationFrame(() => scroller.scrollTo({ top: scroller.scrollHeight }));
+    }),
+  );
+
+  // Focus comes into the pane with it, and goes back to where it was.
+  const from = document.activeElement;
+  onCleanup(() => {
+    if (from instanceof HTMLElement && from.isConnected) from.focus({ preventScroll: true });
+  });
+
+  const isHead = (index: number): boolean => {
+    const [a, b] = [replies()[index - 1], replies()[index]];
+    return !a || !b || a.sender_id !== b.sender_id || b.timestamp - a.timestamp > GROUP_MS;
+  };
+  const followed = () => {
+    const known = state.following[props.parentId];
+    if (known !== undefined) return known;
+    return parent()?.sender_id === myId() || replies().some((reply) => reply.sender_id === myId());
+  };
+  const editLast = () => {
+    const last = replies().findLast((reply) => reply.sender_id === myId());
+    if (last) setEditing(last.message_id);
+  };
+
+  return (
+    <aside
+      class="thread"
+      aria-label="Thread"
+      data-testid="thread-pane"
+      onKeyDown={(event) => {
+        if (event.key === "Escape" && !event.defaultPrevented) {
+          event.stopPropagation();
+          closeThread();
+        }
+      }}
+    >
+      <header class="pane-head">
+        <div class="pane-title">
+          <h2>Thread</h2>
+          <Show when={channel()}>
+            {(found) => {
+              const link = () =>
+                href({ workspace: found().workspace_id, channel: found().id, message: props.parentId });
+              return (
+                <a class="muted" href={link()} onClick={(event) => follow(event, link())}>
+                  {found().kind === "public" || found().kind === "private" ? "#" : ""}
+                  {titleOf(found())}
+                </a>
+              );
+            }}
+          </Show>
+        </div>
+        <button
+          type="button"
+          class="btn btn-sm btn-ghost"
+          aria-pressed={followed()}
+          onClick={() => void setFollowing(props.parentId, !followed())}
+        >
+          <Icon name={followed() ? "bell" : "bellOff"} size={16} />
+          {followed() ? "Following" : "Follow"}
+        </button>
+        <button type="button" class="tool" aria-label={props.onBackLabel} onClick={closeThread}>
+          <Icon name="x" />
+        </button>
+      </header>
+      <div
+        class="thread-scroll"
+        ref={scroller}
+        role="log"
+        aria-label="Replies"
+        tabIndex={0}
+        onScroll={() => {
+          const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+          stuck = below < 60;
+          if (below < 600) void loadMoreReplies(props.channelId, props.parentId);
+        }}
+      >
+        <Show when={parent()} fallback={<Skeleton rows={3} />}>
+          <MessageRow id={props.parentId} head inThread />
+          <Show when={thread()?.status === "error"}>
+            <div class="empty">
+              <p>The replies did not load.</p>
+              <button
+                type="button"
+                class="btn btn-sm"
+                onClick={() => void openThread(props.channelId, props.parentId)}
+              >
+                Try again
+              </button>
+            </div>
+          </Show>
+          <Show when={replies().length > 0}>
+            <div class="thread-count" role="separator">
+              <span>
+                {parent()?.reply_count ?? replies().length}{" "}
+                {(parent()?.reply_count ?? replies().length) === 1 ? "reply" : "replies"}
+              </span>
+            </div>
+          </Show>
+          <Show when={thread()?.status === "loading" && replies().length === 0}>
+            <Skeleton rows={3} />
+          </Show>
+          <For each={replies()}>
+            {(reply, index) => <MessageRow id={reply.message_id} head={isHead(index())} inThread />}
+          </For>
+          <For each={pending().map((one) => one.entry.client_msg_id)}>{(id) => <PendingRow id={id} head />}</For>
+        </Show>
+      </div>
+      <Show when={channel()?.is_member && !channel()?.archived && parent()}>
+        <Composer
+          channelId={props.channelId}
+          mode="thread"
+          label="Reply"
+          placeholder="Reply…"
+          draftKey={`draft:${myId()}:t:${props.parentId}`}
+          autofocus
+          onSubmit={(text) => {
+            stuck = true;
+            return sendMessage({
+              channel_id: props.channelId,
+              text,
+              thread_id: props.parentId,
+              ...(alsoInChannel() ? { also_in_channel: true } : {}),
+            });
+          }}
+          onEditLast={editLast}
+          footer={
+            <label class="also">
+              <input
+                type="checkbox"
+                checked={alsoInChannel()}
+                onChange={(event) => setAlsoInChannel(event.currentTarget.checked)}
+              />
+              Also send to{" "}
+              {channel()?.name ? `#${channel()?.name}` : "the conversation"}
+            </label>
+          }
+        />
+      </Show>
+    </aside>
+  );
+}

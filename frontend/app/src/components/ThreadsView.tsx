@@ -1,0 +1,90 @@
+import type { Id } from "@slackclone/client";
+import { createEffect, For, type JSX, on, Show } from "solid-js";
+import { route } from "../router";
+import { labelOf, state } from "../state/store";
+import { loadFollowed } from "../state/timelines";
+import { isPhone, now, setDrawer } from "../state/ui";
+import { openThreadOf, visitChannel } from "../state/verbs";
+import { ago } from "../text/time";
+import { Icon } from "./Icon";
+import { MessageRow } from "./MessageRow";
+import { ThreadPane } from "./ThreadPane";
+import { Skeleton } from "./Timeline";
+
+export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
+  const followed = () => state.followed[props.workspaceId];
+  const open = () => route().thread;
+  const openChannel = () => {
+    const id = open();
+    return id ? state.messages[id]?.channel_id : undefined;
+  };
+  createEffect(
+    on(
+      () => props.workspaceId,
+      (id) => void loadFollowed(id),
+    ),
+  );
+  createEffect(() => {
+    for (const { parent } of followed()?.items ?? []) {
+      if (!state.channels[parent.channel_id]) void visitChannel(parent.channel_id);
+    }
+  });
+  return (
+    <>
+      <main class="main" id="main" aria-label="Threads">
+        <header class="channel-head">
+          <Show when={isPhone()}>
+            <button type="button" class="tool" aria-label="Open the sidebar" onClick={() => setDrawer(true)}>
+              <Icon name="chevronLeft" size={20} />
+            </button>
+          </Show>
+          <div class="channel-head-text">
+            <h1 class="plain-title">Threads</h1>
+          </div>
+        </header>
+        <div class="threads-list" data-testid="threads-list">
+          <Show when={followed()?.status !== "loading"} fallback={<Skeleton rows={5} />}>
+            <For
+              each={followed()?.items ?? []}
+              fallback={
+                <div class="empty">
+                  <div class="empty-art">
+                    <Icon name="thread" size={34} />
+                  </div>
+                  <h2>No threads yet</h2>
+                  <p class="muted">Threads that you start, answer or follow are gathered here.</p>
+                </div>
+              }
+            >
+              {(item) => (
+                <section class="thread-card" classList={{ "thread-card-open": open() === item.parent.message_id }}>
+                  <header class="muted">
+                    <Show when={state.channels[item.parent.channel_id]}>{(channel) => labelOf(channel())}</Show>
+                  </header>
+                  <MessageRow id={item.parent.message_id} head inThread />
+                  <button type="button" class="thread-link" onClick={() => openThreadOf(item.parent)}>
+                    <Icon name="thread" size={15} />
+                    <strong>
+                      {state.messages[item.parent.message_id]?.reply_count ?? item.reply_count} replies
+                    </strong>
+                    <Show when={item.last_reply_at}>
+                      {(at) => <span class="muted">Last reply {ago(at(), now())}</span>}
+                    </Show>
+                  </button>
+                </section>
+              )}
+            </For>
+            <Show when={followed()?.next}>
+              <button type="button" class="btn btn-block" onClick={() => void loadFollowed(props.workspaceId, true)}>
+                Show more
+              </button>
+            </Show>
+          </Show>
+        </div>
+      </main>
+      <Show when={open() && openChannel() ? open() : null} keyed>
+        {(id) => <ThreadPane parentId={id} channelId={openChannel() ?? ""} onBackLabel="Close thread" />}
+      </Show>
+    </>
+  );
+}

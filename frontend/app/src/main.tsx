@@ -1,0 +1,8 @@
+import { render } from "solid-js/web";
+import { App } from "./App";
+import "./styles/app.css";
+import "./styles/timeline.css";
+import "./styles/overlays.css";
+
+const root = document.getElementById("app");
+if (root) render(() => <App />, root);

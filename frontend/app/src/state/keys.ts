@@ -1,0 +1,74 @@
+import { href, navigate, route } from "../router";
+import { unreadOf } from "./reads";
+import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
+import { closeThread, goTo, myChannels } from "./verbs";
+
+export const SHORTCUTS: readonly { keys: string[]; what: string }[] = [
+  { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
+  { keys: ["Alt", "↑ / ↓"], what: "Previous or next channel" },
+  { keys: ["Alt", "Shift", "↑ / ↓"], what: "Previous or next unread channel" },
+  { keys: ["Enter"], what: "Send the message" },
+  { keys: ["Shift", "Enter"], what: "New line" },
+  { keys: ["↑"], what: "Edit your last message (in an empty composer)" },
+  { keys: ["Ctrl / ⌘", "B"], what: "Bold" },
+  { keys: ["Ctrl / ⌘", "I"], what: "Italic" },
+  { keys: ["Ctrl / ⌘", "Shift", "C"], what: "Code" },
+  { keys: ["@"], what: "Mention somebody" },
+  { keys: [":"], what: "Emoji by name" },
+  { keys: ["Ctrl / ⌘", "Shift", "L"], what: "Browse channels" },
+  { keys: ["Esc"], what: "Close, cancel" },
+  { keys: ["?"], what: "This list" },
+];
+
+export function onKeyDown(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.isComposing) return;
+  const mod = event.ctrlKey || event.metaKey;
+  const key = event.key.toLowerCase();
+  if (mod && !event.shiftKey && !event.altKey && key === "k") {
+    event.preventDefault();
+    openDialog(dialog()?.name === "switcher" ? null : { name: "switcher" });
+    return;
+  }
+  if (dialog() || emojiRequest()) return;
+  if (mod && event.shiftKey && key === "l") {
+    event.preventDefault();
+    openDialog({ name: "browse-channels" });
+  } else if (event.altKey && !mod && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    event.preventDefault();
+    step(event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
+  } else if (event.key === "?" && !typing(event.target)) {
+    event.preventDefault();
+    openDialog({ name: "shortcuts" });
+  } else if (event.key === "Escape") {
+    if (editing()) setEditing(null);
+    else if (drawer()) setDrawer(false);
+    else if (route().thread) closeThread();
+    else if (route().message) {
+      navigate(href({ workspace: route().workspace ?? "", channel: route().channel }));
+    }
+  } else if (event.key.length === 1 && !mod && !event.altKey && !typing(event.target) && event.key !== " ") {
+    // Typing anywhere is writing a message.
+    document.querySelector<HTMLTextAreaElement>("[data-testid=composer-channel]")?.focus();
+  }
+}
+
+function step(by: 1 | -1, unreadOnly: boolean): void {
+  const { workspace, channel } = route();
+  if (!workspace) return;
+  const { rooms, direct } = myChannels(workspace);
+  const all = [...rooms, ...direct];
+  const at = all.findIndex((one) => one.id === channel);
+  for (let index = 1; index <= all.length; index += 1) {
+    const next = all[(at + by * index + all.length * (index + 1)) % all.length];
+    if (next && (!unreadOnly || unreadOf(next) > 0)) {
+      goTo(next);
+      return;
+    }
+  }
+}
+
+function typing(target: EventTarget | null): boolean {
+  const element = target instanceof HTMLElement ? target : null;
+  if (!element) return false;
+  return element.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(element.tagName);
+}

@@ -1,0 +1,71 @@
+"""How many relational queries each REST endpoint takes, caches warm. `python -m tests.budgets` writes queries.json."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from bench.client import Json, Person
+from bench.product import Product
+
+FILE = Path(__file__).with_name("queries.json")
+THUMB = "%F0%9F%91%8D"
+
+
+def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
+    """(name, method, target, body); each is called twice and the second call counts."""
+    w, c, m = (scene[name] for name in ("workspace", "channel", "message"))
+    return [
+        ("me", "GET", "/v1/me", None),
+        ("sessions", "GET", "/v1/me/sessions", None),
+        ("workspaces", "GET", "/v1/workspaces", None),
+        ("workspace", "GET", f"/v1/workspaces/{w}", None),
+        ("members", "GET", f"/v1/workspaces/{w}/members", None),
+        ("members found", "GET", f"/v1/workspaces/{w}/members?q=p", None),
+        ("invites", "GET", f"/v1/workspaces/{w}/invites", None),
+        ("audit", "GET", f"/v1/workspaces/{w}/audit", None),
+        ("bots", "GET", f"/v1/workspaces/{w}/bots", None),
+        ("channels", "GET", f"/v1/workspaces/{w}/channels", None),
+        ("channels browsed", "GET", f"/v1/workspaces/{w}/channels?filter=browse&q=b", None),
+        ("channel", "GET", f"/v1/channels/{c}", None),
+        ("channel members", "GET", f"/v1/channels/{c}/members", None),
+        ("channel changed", "PATCH", f"/v1/channels/{c}", {"topic": "budget"}),
+        ("history", "GET", f"/v1/channels/{c}/messages", None),
+        ("post", "POST", "/v1/messages", {"channel_id": c, "text": "within budget, @person-1"}),
+        ("reply", "POST", "/v1/messages", {"channel_id": c, "text": "too", "thread_id": m}),
+        ("message", "GET", f"/v1/messages/{m}", None),
+        ("message edited", "PATCH", f"/v1/messages/{m}", {"text": "edited"}),
+        ("versions", "GET", f"/v1/messages/{m}/history", None),
+        ("replies", "GET", f"/v1/messages/{m}/replies", None),
+        ("reaction", "PUT", f"/v1/messages/{m}/reactions/{THUMB}", None),
+        ("reaction taken back", "DELETE", f"/v1/messages/{m}/reactions/{THUMB}", None),
+    ]
+
+
+async def measure(*, people: int) -> dict[str, int]:
+    """Counts by endpoint, in a workspace of so many people, channels and messages."""
+    product = Product("embedded")
+    product.roles["web-0"].argv = [sys.executable, "-m", "tests.budgets.counting"]
+    try:
+        await asyncio.to_thread(product.start)
+        everyone = [await Person.sign_up(product.url, f"Person {index}") for index in range(people)]
+        owner = everyone[0]
+        workspace = await owner.workspace("Budget")
+        await owner.bring(workspace, *everyone[1:])
+        channel = await owner.channel(workspace, "budget", *everyone[1:])
+        for index in range(people):
+            await owner.channel(workspace, f"b-{index}", *everyone[1:])
+            await everyone[index].post(channel, f"hello from {index}")
+        message = await owner.post(channel, "counted")
+        scene = {"workspace": workspace["id"], "channel": channel["id"], "message": message["message_id"]}
+        found = {}
+        for name, method, target, body in endpoints(scene):
+            for _ in range(2):
+                answer = await owner.rest.raw(method, target, body=json.dumps(body).encode() if body else b"")
+                assert answer.status < 300, (name, answer)
+            found[name] = int(answer.headers["x-queries"])
+        for person in everyone:
+            await person.close()
+        return found
+    finally:
+        await asyncio.to_thread(product.close)

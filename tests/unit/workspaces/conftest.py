@@ -1,0 +1,1 @@
+from tests.unit.accounts.fixtures import *  # noqa: F403 - fixtures
