@@ -20,7 +20,7 @@ from bench.product import ROOT, free_port
 from bench.stage import Stage
 
 P99_LIMIT_MS = 200
-# One group_send to 1,000 sockets takes about 200 ms by itself, so stock is granted all it delivers without falling behind.
+# One group_send to 1,000 sockets takes about 200 ms, so stock is granted all it delivers without falling behind.
 STOCK_LIMIT_MS = 2000
 RATES = [50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500]
 STOCK_RATES = [1, 2, 3, 4, 5, 6, 8, 10]
@@ -143,11 +143,12 @@ class StockServer:
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=1).close()
-                return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
                 time.sleep(0.05)
+            else:
+                return
 
     def __enter__(self) -> Self:
         return self

@@ -215,7 +215,7 @@ class Listener(Base):
             opcode = work[at] & 0x0F
             if opcode != _TEXT:
                 self.control(opcode, work[body:end])
-            elif _EVENT in work[body : body + _HEAD]:
+            elif _EVENT in work[body : min(end, body + _HEAD)]:
                 whole = work[at:end]
                 if self.frames == len(reference.ends):
                     reference.add(whole, work[body:end])

@@ -97,9 +97,8 @@ async def _measure(
             p50, p99 = (round(exact_percentile(times, share) * 1000, 2) for share in (0.5, 0.99))
             found[name].append((rate, p50, p99))
             cpu[name].append(used["gateway"] / len(times) * 1e6)
-            say(
-                f"{name:>6}: {rate:>6.0f} pages/s  p50 {p50:>6.2f} p99 {p99:>6.2f} ms {cpu[name][-1]:.0f} µs of CPU each"
-            )
+            spent = f"{cpu[name][-1]:.0f} µs of CPU each"
+            say(f"{name:>6}: {rate:>6.0f} pages/s  p50 {p50:>6.2f} p99 {p99:>6.2f} ms {spent}")
     alone = {name: await _alone(clients[0], target) for name, target in targets.items()}
     for client in clients:
         await client.close()

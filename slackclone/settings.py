@@ -152,7 +152,7 @@ if STORE_URL.startswith("cassandra:"):
     }
     DATABASE_ROUTERS = ["slackclone.routers.RelationalOnly"]
 
-CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") if REDIS_URL else "memory://")
+CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") if REDIS_URL else "memory://localhost/")
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,7 +1,7 @@
 """Follow-up work: which Celery tasks an event of a stream sets off, by name.
 
-A task is called with a list of at most BATCH events, each {stream, seq, event_id, type, created_at}, ids as strings. It is
-called at least once for each event, in the order of a stream's seq when nothing fails, so it must be idempotent.
+A task is called with a list of at most BATCH events, each {stream, seq, event_id, type, created_at}, ids as strings. It
+is called at least once for each event, in the order of a stream's seq when nothing fails, so it must be idempotent.
 """
 
 from collections.abc import Mapping, Sequence

@@ -25,24 +25,29 @@ class Partition:
         self.probing = False
         self._marks: deque[tuple[float, int]] = deque()
 
+    def begin_at(self, offset: int, now: float) -> None:
+        """Reading goes on at `offset`, which lies far enough back."""
+        self._marks.clear()
+        self._marks.append((now, offset))
+
     @property
     def committed(self) -> int:
         """What a commit may say now."""
         return min(self.stored, self.followups[0]) if self.followups else self.stored
 
     def note_stored(self, first: int, end: int, now: float) -> None:
-        """The records from `first` up to, not including, `end` are stored and published, at `now` (monotonic seconds)."""
+        """The records from `first` to before `end` are stored and published, at `now` (monotonic seconds)."""
         self.stored = max(self.stored, end)
         while self._marks and self._marks[0][0] < now - REWIND_S:
             self._marks.popleft()
         if not self._marks or now - self._marks[-1][0] > _MARK_S:
             self._marks.append((now, first))
 
-    def begin_again(self) -> int:
+    def begin_again(self, now: float) -> int:
         """Forget what is not committed; returns the offset to read from."""
         committed = self.committed
         start = min([committed, *(first for _, first in self._marks)])
         self.stored = self.published_before = committed
         self.followups.clear()
-        self._marks.clear()
+        self.begin_at(start, now)
         return start

@@ -1,14 +1,14 @@
 """The reader of the log that gives each record its place, stores it, broadcasts it and hands on what follows from it.
 
-Records are handled in rounds: as many as have arrived while the round before was being stored. Of a round, first the store
-has everything, then it is broadcast, then its follow-ups are handed to the broker; an offset is committed only when all
-three are done for everything before it. A crash in between repeats, and every step bears repetition: the same records
-give the same rows, the hub drops a seq that it had, tasks are idempotent. What lies at or above the committed offset is
-broadcast and followed up again even when the store has it, since the crash may have come in between.
+Records are handled in rounds: as many as have arrived while the round before was being stored. Of a round, first the
+store has everything, then it is broadcast, then its follow-ups are handed to the broker; an offset is committed only
+when all three are done for everything before it. A crash in between repeats, and every step bears repetition: the same
+records give the same rows, the hub drops a seq that it had, tasks are idempotent. What lies at or above the committed
+offset is broadcast and followed up again even when the store has it, since the crash may have come in between.
 
-While the store does not answer, records are placed from memory and broadcast live; nothing of that is kept, since the log
-has it. A stream of which memory knows too little waits. When the store is back, all is dropped and the log is read again
-from before the outage; being functions of the log, the results are the same.
+While the store does not answer, records are placed from memory and broadcast live; nothing of that is kept, since the
+log has it. A stream of which memory knows too little waits. When the store is back, all is dropped and the log is read
+again from before the outage; being functions of the log, the results are the same.
 """
 
 import asyncio
@@ -17,18 +17,22 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
-from apps.delivery import deadletters, followups, metrics
+from apps.core.clock import now_ms
+from apps.delivery import followups, metrics
 from apps.delivery.partitions import REWIND_S, Partition
 from apps.delivery.sequencing import Entry, Lookup, Sequencing, Unreadable, read
+from apps.eventlog import deadletters
 from apps.eventlog.events import Batch, Duplicate, Sequenced
 from apps.eventlog.ports import Broadcast, Log, LogRecord, LogUnavailableError, Poll, Reader
 from apps.messaging.ports import Head, Original, Store, StoreUnavailableError
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -45,9 +49,10 @@ PROBE_S = 1.0
 FOLLOWUPS_MAX = 20_000
 FOLLOWUP_S = 5.0
 BATCH_EVENTS = 100
-PUBLISH_AT_ONCE = 64
+AT_ONCE = 32
 LAG_EVERY_S = 2.0
 _BACKOFF_MAX_S = 5.0
+_STEADY_S = 10.0
 
 
 class Round:
@@ -100,6 +105,9 @@ class Sequencer:
         self._stored_round = 0
         self._storing: asyncio.Task[None] | None = None
         self._down = False
+        self._outages = 0
+        self._beginning = 0
+        self._began_at = 0.0
         self._held: set[str] = set()
         self._round_max = ROUND_MAX
         self._store_answered_at = self._stored_at = time.monotonic()
@@ -126,6 +134,7 @@ class Sequencer:
         """Until `stop`. Outages of the log, the store, the layer and the broker are waited out."""
         self._started = True
         failures = 0
+        began = time.monotonic()
         helpers = [
             asyncio.create_task(self._remember_forever(), name="sequencer-remember"),
             asyncio.create_task(self._followups_forever(), name="sequencer-followups"),
@@ -134,9 +143,9 @@ class Sequencer:
             while not self._stopping:
                 try:
                     await self._serve()
-                    failures = 0
                 except LogUnavailableError as error:
-                    failures += 1
+                    failures = failures + 1 if time.monotonic() - began < _STEADY_S else 1
+                    began = time.monotonic()
                     _logger.warning("sequencer: the log: %s", error)
                     await asyncio.sleep(min(_BACKOFF_MAX_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         finally:
@@ -173,6 +182,7 @@ class Sequencer:
         for task in (self._storing, self._committing):
             if task is not None:
                 await asyncio.wait([task])
+        self._storing = self._committing = None
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None
@@ -189,6 +199,7 @@ class Sequencer:
         for number, offset in poll.assigned.items():
             self._drop([number])
             partition = self._partitions[number] = Partition(number, offset)
+            partition.begin_at(offset, time.monotonic())
             if offset > 0:
                 # The last committed record tells the time from which to read again.
                 partition.probing = True
@@ -219,6 +230,8 @@ class Sequencer:
                 partition.probing = False
                 offset = record.position.offset
                 start = await reader.offset_at(number, record.timestamp_ms - int(REWIND_S * 1000))
+                start = min(start, offset)
+                partition.begin_at(start, time.monotonic())
                 if start < offset:
                     await reader.seek(number, start)
                     moved.add(number)
@@ -244,12 +257,11 @@ class Sequencer:
         plan: Round | None = None
         if not self._down:
             try:
-                async with asyncio.timeout(self._patience_s):
-                    plan = await self._plan(entries)
+                plan = await self._plan(entries)
             except (StoreUnavailableError, TimeoutError) as error:
                 self._give_up(error)
         if self._storing is not None:
-            await asyncio.wait([self._storing])
+            await self._storing
             self._storing = None
         if self._down:
             # A round that was planned is broadcast as it is; its places are in memory already.
@@ -262,7 +274,7 @@ class Sequencer:
     async def _plan(self, entries: Sequence[Entry]) -> Round:
         """Places for the records, after learning from the store what it takes. Memory changes only at the end."""
         streams = self._streams
-        await streams.load({entry.record.key: entry.record.position.partition for entry in entries}.items())
+        await self._ask(streams.load(entries))
         fresh: list[Entry] = []
         again: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -272,51 +284,67 @@ class Sequencer:
                 fresh.append(entry)
             elif position.offset >= self._partitions[position.partition].published_before:
                 again.setdefault(entry.record.key, []).append(entry)
-        originals, plan = await self._learn(fresh), Round(self._round)
-        for name, repeated in again.items():
-            plan.outgoing[name] = await self._stored_before(name, repeated)
-            for event in plan.outgoing[name][0]:
+        plan = Round(self._round)
+        names = list(again)
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            found = await asyncio.gather(*(self._stored_before(name, again[name]) for name in some))
+            plan.outgoing.update(zip(some, found, strict=True))
+        for events, _ in plan.outgoing.values():
+            for event in events:
                 if self._wants_followups(event):
                     plan.followups.append((self._partitions[event.position.partition], event))
+        originals = await self._ask(streams.learn(fresh))
         self._place(plan, fresh, originals)
         return plan
 
-    async def _learn(self, entries: Sequence[Entry]) -> Mapping[Lookup, Original]:
-        keys = self._streams.unknown_keys(entries)
-        parents, until = self._streams.unknown_threads(entries)
-        originals: Mapping[Lookup, Original] = await self._store.originals(keys) if keys else {}
-        totals = await self._store.thread_totals(parents, until=until) if parents else {}
-        self._streams.learn_threads(entries, totals)
-        return originals
-
     async def _stored_before(self, name: str, entries: Sequence[Entry]) -> tuple[list[Sequenced], list[Duplicate]]:
-        """What the store has of records that were handled before a crash or an outage: walked back from the head."""
-        state = self._streams.get(name)
-        lowest = entries[0].record.position.offset
-        found: dict[int, Sequenced] = {}
-        before = state.seq if state is not None else 0
-        while before > 0:
-            after = max(0, before - BATCH_EVENTS)
-            page = await self._store.events(name, after=after, limit=before - after)
-            found.update((event.position.offset, event) for event in page)
-            if not page or page[0].position.offset <= lowest:
-                break
-            before = after
+        """What the store has of records that were handled before a crash or an outage."""
         offsets = {entry.record.position.offset for entry in entries}
-        events = sorted((found[offset] for offset in offsets & found.keys()), key=lambda event: event.seq)
-        missing = [entry for entry in entries if entry.record.position.offset not in found]
+        found = await self._events_at(name, offsets)
         lookups = {
             entry.envelope.event_id: (name, entry.envelope.dedupe, entry.record.position.offset)
-            for entry in missing
-            if entry.envelope.dedupe is not None
+            for entry in entries
+            if entry.envelope.dedupe is not None and entry.record.position.offset not in found
         }
-        originals = await self._store.originals(list(lookups.values())) if lookups else {}
-        duplicates = [
-            originals[lookup].duplicate(event_id) for event_id, lookup in lookups.items() if lookup in originals
-        ]
-        if len(duplicates) < len(missing):
+        originals = await self._ask(self._store.originals(list(lookups.values()))) if lookups else {}
+        duplicates = [originals[key].duplicate(event_id) for event_id, key in lookups.items() if key in originals]
+        if len(found) + len(duplicates) < len(offsets):
             _logger.error("%s: the store's head is ahead of its events; replay the log", name)
-        return events, duplicates
+        return sorted(found.values(), key=lambda event: event.seq), duplicates
+
+    async def _events_at(self, name: str, offsets: set[int]) -> dict[int, Sequenced]:
+        """The events of these log offsets, as far as they are events. Offsets grow with seq."""
+        state = self._streams.get(name)
+        end = state.seq if state is not None else 0
+        lowest, highest = min(offsets), max(offsets)
+        after = max(0, end - BATCH_EVENTS)
+        page = await self._ask(self._store.events(name, after=after, limit=BATCH_EVENTS))
+        if after > 0 and page and page[0].position.offset > lowest:
+            low, high = 0, after
+            while low < high:
+                middle = (low + high) // 2
+                probe = await self._ask(self._store.events(name, after=middle, limit=1))
+                if probe and probe[0].position.offset < lowest:
+                    low = middle + 1
+                else:
+                    high = middle
+            after, page = low, await self._ask(self._store.events(name, after=low, limit=BATCH_EVENTS))
+        found: dict[int, Sequenced] = {}
+        while page:
+            found.update((event.position.offset, event) for event in page if event.position.offset in offsets)
+            if page[-1].position.offset >= highest:
+                break
+            after += len(page)
+            page = await self._ask(self._store.events(name, after=after, limit=BATCH_EVENTS))
+        return found
+
+    async def _ask(self, question: Awaitable[T]) -> T:
+        """The store's answer, within our patience. Raises TimeoutError."""
+        async with asyncio.timeout(self._patience_s):
+            answer = await question
+        self._store_answered_at = time.monotonic()
+        return answer
 
     def _plan_from_memory(self, entries: Sequence[Entry]) -> Round:
         """While the store is down. A stream that memory can't place stays behind, whole, until the store is back."""
@@ -361,26 +389,18 @@ class Sequencer:
 
     async def _finish(self, plan: Round) -> None:
         """Store, broadcast, hand on. When the store fails: broadcast anyway, and keep nothing."""
-        began = time.monotonic()
+        beginning = self._beginning
         if plan.events:
-            try:
-                async with asyncio.timeout(self._patience_s):
-                    await self._store.apply(plan.events, plan.heads)
-            except (StoreUnavailableError, TimeoutError) as error:
-                self._give_up(error)
-            except Exception as error:
-                # A store that chokes on an event must not lose it, nor stop live delivery: the same as one that is down.
-                _logger.exception("sequencer: the store failed unexpectedly")
-                self._give_up(error)
-            else:
-                self._pace(len(plan.events), time.monotonic() - began)
+            await self._keep(plan)
         await self._publish(plan)
-        if self._down:
+        if self._down or self._beginning != beginning:
             return
         now = time.monotonic()
         self._stored_round = plan.number
         if plan.events:
-            self._store_answered_at = self._stored_at = now
+            self._stored_at = now
+            if now - self._began_at > _STEADY_S:
+                self._outages = 0
         for partition, event in plan.followups:
             if self._is_ours(partition):
                 partition.followups.append(event.position.offset)
@@ -391,6 +411,19 @@ class Sequencer:
         self._streams.trim(plan.heads, self._stored_round)
         metrics.EVENTS.inc(len(plan.events))
 
+    async def _keep(self, plan: Round) -> None:
+        began = time.monotonic()
+        try:
+            await self._ask(self._store.apply(plan.events, plan.heads))
+        except (StoreUnavailableError, TimeoutError) as error:
+            self._give_up(error)
+        except Exception as error:
+            # A store that chokes on an event must not lose it, nor stop live delivery: it counts as down.
+            _logger.exception("sequencer: the store failed unexpectedly")
+            self._give_up(error)
+        else:
+            self._pace(len(plan.events), time.monotonic() - began)
+
     def _pace(self, events: int, seconds: float) -> None:
         metrics.STORE_SECONDS.observe(seconds)
         if seconds > ROUND_SLOW_S and events >= self._round_max // 2:
@@ -399,21 +432,22 @@ class Sequencer:
             self._round_max = min(ROUND_MAX, self._round_max * 2)
 
     async def _publish(self, plan: Round) -> None:
-        batches: list[Batch] = []
-        newest = 0
-        for name, (events, duplicates) in plan.outgoing.items():
-            if events:
-                newest = max(newest, events[-1].created_at)
-            metrics.DUPLICATES.inc(len(duplicates))
-            for start in range(0, max(len(events), 1), BATCH_EVENTS):
-                batches.append(Batch(name, events[start : start + BATCH_EVENTS], [] if start else duplicates))
-        if len(batches) == 1:
-            await self._broadcast.publish(batches[0])
+        outgoing = list(plan.outgoing.items())
+        if len(outgoing) == 1:
+            await self._publish_one(*outgoing[0])
         else:
-            for start in range(0, len(batches), PUBLISH_AT_ONCE):
-                await asyncio.gather(*map(self._broadcast.publish, batches[start : start + PUBLISH_AT_ONCE]))
-        if newest:
-            metrics.DELAY_SECONDS.observe(max(0.0, time.time() - newest / 1000))
+            for start in range(0, len(outgoing), AT_ONCE):
+                await asyncio.gather(*(self._publish_one(*item) for item in outgoing[start : start + AT_ONCE]))
+
+    async def _publish_one(self, name: str, what: tuple[list[Sequenced], list[Duplicate]]) -> None:
+        events, duplicates = what
+        for start in range(0, max(len(events), 1), BATCH_EVENTS):
+            await self._broadcast.publish(
+                Batch(name, events[start : start + BATCH_EVENTS], [] if start else duplicates)
+            )
+        metrics.DUPLICATES.inc(len(duplicates))
+        if events:
+            metrics.DELAY_SECONDS.observe(max(0.0, now_ms() - events[0].created_at) / 1000)
 
     # -- outages of the store
 
@@ -421,17 +455,18 @@ class Sequencer:
         if self._down:
             return
         self._down = True
+        self._outages += 1
         self._probe_failures = 0
-        self._probe_at = time.monotonic() + 0.1
+        self._probe_at = time.monotonic() + min(30.0, 0.05 * 2**self._outages)
         metrics.OUTAGES.inc()
         metrics.STORE_UP.set(0)
-        _logger.warning("sequencer: the store is down (%s); broadcasting from memory", error or type(error).__name__)
+        _logger.warning("sequencer: the store is down (%s); broadcasting from memory", repr(error))
 
     async def _mind_the_store(self, reader: Reader) -> None:
         """Notice that the store is gone even when nothing is written, and that it is back."""
         now = time.monotonic()
-        if self._storing is not None and self._storing.done():
-            self._storing.result()
+        if self._storing is not None and (self._storing.done() or self._down):
+            await self._storing
             self._storing = None
         if self._probe is not None:
             if not self._probe.done():
@@ -457,22 +492,24 @@ class Sequencer:
 
     async def _ask_the_store(self) -> bool:
         try:
-            async with asyncio.timeout(self._patience_s):
-                await self._store.heads(["c:1"])
+            await self._ask(self._store.heads(["c:1"]))
         except Exception:  # noqa: BLE001 - whatever it is, it is no answer
             return False
         return True
 
     async def _begin_again(self, reader: Reader) -> None:
         """The store is back: read the log from before the outage, and compute what memory had once more."""
+        now = time.monotonic()
+        self._beginning += 1
+        self._began_at = now
         self._streams.forget()
         self._held.clear()
         self._waiting.clear()
         for number, partition in self._partitions.items():
             if not partition.probing:
-                await reader.seek(number, partition.begin_again())
+                await reader.seek(number, partition.begin_again(now))
         self._down = False
-        self._store_answered_at = time.monotonic()
+        self._store_answered_at = now
         metrics.STORE_UP.set(1)
         _logger.warning("sequencer: the store is back; reading again from before the outage")
 
@@ -492,18 +529,18 @@ class Sequencer:
         offsets = self._commitable()
         if offsets:
             self._commit_at = now + COMMIT_EVERY_S
-            self._committing = asyncio.create_task(self._commit(reader, offsets), name="sequencer-commit")
+            partitions = [self._partitions[number] for number in offsets]
+            self._committing = asyncio.create_task(self._commit(reader, offsets, partitions), name="sequencer-commit")
 
-    async def _commit(self, reader: Reader, offsets: Mapping[int, int]) -> None:
-        partitions = dict(self._partitions)
+    async def _commit(self, reader: Reader, offsets: Mapping[int, int], partitions: Sequence[Partition]) -> None:
         try:
             await reader.commit(offsets)
         except LogUnavailableError as error:
             _logger.warning("sequencer: offsets not committed, trying again: %s", error)
             self._commit_at = time.monotonic() + 1.0
             return
-        for number, offset in offsets.items():
-            partitions[number].kept = max(partitions[number].kept, offset)
+        for partition in partitions:
+            partition.kept = max(partition.kept, offsets[partition.number])
 
     async def _measure_lag(self, reader: Reader) -> None:
         while True:
@@ -524,8 +561,7 @@ class Sequencer:
             more = False
             if not self._down and self._storing is None:
                 with contextlib.suppress(StoreUnavailableError, TimeoutError):
-                    async with asyncio.timeout(self._patience_s):
-                        more = await self._streams.remember()
+                    more = await self._ask(self._streams.remember())
             await asyncio.sleep(0.01 if more else 0.25)
 
     async def _followups_forever(self) -> None:
@@ -555,7 +591,7 @@ class Sequencer:
 
 
 @contextlib.contextmanager
-def _one_thread(name: str) -> Any:
+def _one_thread(name: str) -> Iterator[Any]:
     """A function that makes blocking calls, one after the other, each with FOLLOWUP_S to answer."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
     stuck: list[asyncio.Future[None]] = []

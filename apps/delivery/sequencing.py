@@ -8,13 +8,13 @@
     duplicate   when the newest event of the same dedupe key in the stream is at most `window_ms` older (created_at)
 
 Where a stream stands is read from the store at first sight and kept in memory. Of its dedupe keys memory knows those
-since then, so a missing key is looked up in the store until `remember` has read the last `window_ms` of the stream back.
+since then, so a missing key is looked up in the store until `remember` has read the stream's last `window_ms` back.
 """
 
 import functools
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -124,15 +124,28 @@ class Sequencing:
     def __len__(self) -> int:
         return len(self._streams)
 
-    async def load(self, names: Iterable[tuple[str, int]]) -> None:
-        """Bring (stream, partition) into memory. Raises StoreUnavailableError."""
-        missing = {name: partition for name, partition in names if name not in self._streams}
+    async def load(self, entries: Iterable[Entry]) -> None:
+        """Bring their streams into memory. Raises StoreUnavailableError."""
+        missing = {
+            entry.record.key: entry.record.position.partition
+            for entry in entries
+            if entry.record.key not in self._streams
+        }
         waiting = list(missing)
         for start in range(0, len(waiting), HEADS_AT_ONCE):
             some = waiting[start : start + HEADS_AT_ONCE]
             heads = await self._store.heads(some)
             for name in some:
                 self._streams[name] = StreamState(name, missing[name], heads.get(name))
+
+    async def learn(self, entries: Sequence[Entry]) -> Mapping[Lookup, Original]:
+        """What else it takes to place them; their streams are in memory. Raises StoreUnavailableError."""
+        keys = self.unknown_keys(entries)
+        parents, until = self.unknown_threads(entries)
+        originals: Mapping[Lookup, Original] = await self._store.originals(keys) if keys else {}
+        totals = await self._store.thread_totals(parents, until=until) if parents else {}
+        self.learn_threads(entries, totals)
+        return originals
 
     def unknown_keys(self, entries: Iterable[Entry]) -> list[Lookup]:
         """What `originals` has to tell before these can be placed; their streams are in memory."""

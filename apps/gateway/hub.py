@@ -43,6 +43,7 @@ _RING_KEPT_S = 90
 _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 _IDLE_BUCKETS = 8
 _OPEN_AT_ONCE = 64
+_DRAIN_GRACE_S = 1.0
 
 CLOSE_SILENT, CLOSE_REPLACED, CLOSE_REVOKED, CLOSE_SLOW, CLOSE_RESTART = 4408, 4409, 4410, 4508, 1012
 
@@ -155,7 +156,7 @@ class Hub:
         """Close older sockets of the same session, here and at every other gateway."""
         for other in list(self.users.get(socket.user_id, ())):
             if other is not socket and other.session == socket.session:
-                other.close(CLOSE_REPLACED)
+                self._end(other, CLOSE_REPLACED)
         body = msgspec.msgpack.encode([socket.session, socket.number])
         claimed = Ephemeral(type="session.claimed", key=f"session:{socket.session}", body=body)
         await self._broadcast().publish(Batch(names.user(socket.user_id), ephemeral=[claimed]))
@@ -412,10 +413,16 @@ class Hub:
                 if not events:
                     if stream.target <= stream.seq:
                         return
+                    if stream.target - stream.seq > MAX_REPLAY_EVENTS:
+                        # Nobody wants to be walked through this much: a snapshot, and on from there.
+                        self._skip_to(stream, stream.target)
+                        continue
                     events = await self._read_missing(stream)
                 try:
                     await self._presenter.warm(events)
                     self._advance(stream, events)
+                except UnavailableError:
+                    events = []
                 except Exception:
                     logger.exception("events of a stream can't be shown")
                     events = []
@@ -446,10 +453,6 @@ class Hub:
 
     async def _read_missing(self, stream: Stream) -> list[Sequenced]:
         place = stream.seq or 0
-        if stream.target - place > MAX_REPLAY_EVENTS:
-            # Nobody wants to be walked through this much: followers fetch a snapshot and go on from there.
-            self._skip_to(stream, stream.target)
-            return []
         self.stats.repairs += 1
         self.stats.store_reads += 1
         try:
@@ -765,7 +768,7 @@ class Hub:
             self._tell((socket,), frames.Reconnect(after_ms=int(random.random() * window_s * 1000)))  # noqa: S311
             if index % 1000 == 999:  # noqa: PLR2004 - a breath for the others
                 await asyncio.sleep(0)
-        deadline = time.monotonic() + window_s + 1.0
+        deadline = time.monotonic() + window_s + _DRAIN_GRACE_S
         while self.users and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         for index, socket in enumerate(list(self.sockets())):

@@ -11,7 +11,7 @@ class MessagingPresenter:
         await queries.warm_keys(events)
 
     def warmed(self, events: Sequence[Sequenced]) -> bool:
-        return queries.keys_are_warm(events)
+        return queries.keys_warmed(events)
 
     def present(self, event: Sequenced) -> bytes:
         return queries.present_event_bytes(event)

@@ -2,9 +2,10 @@
 
 The hot path never goes through these classes (one insert at a time reaches 185/s): see backends/store_cassandra.py.
 
-Absent numbers are 0 and absent texts "", since a null would be written as a tombstone. Write timestamps are log positions
-(ports.write_stamp), not times: time-window compaction therefore counts its windows in records, a "minute" being 60 million
-of one partition of the log. A table's rows thus still settle in the order in which they were written, and expire together.
+Absent numbers are 0 and absent texts "", since a null would be written as a tombstone. Write timestamps are log
+positions (ports.write_stamp), not times: time-window compaction therefore counts its windows in records, a "minute"
+being 60 million of one partition of the log. A table's rows thus still settle in the order in which they were written,
+and expire together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ _WINDOWS = {
 IDEMPOTENCY_TTL_S = 72 * 3600  # at least 48 h are promised
 
 
-class StreamEvent(DjangoCassandraModel):
+class StreamEvent(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "stream_events"
     __options__: Mapping[str, object] = {"compaction": _WINDOWS}
     stream = columns.Text(primary_key=True, partition_key=True)
@@ -32,7 +33,7 @@ class StreamEvent(DjangoCassandraModel):
         get_pk_field = "stream"
 
 
-class StreamHead(DjangoCassandraModel):
+class StreamHead(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "stream_heads"
     stream = columns.Text(primary_key=True)
     seq = columns.BigInt()
@@ -47,7 +48,7 @@ class StreamHead(DjangoCassandraModel):
         get_pk_field = "stream"
 
 
-class Idempotency(DjangoCassandraModel):
+class Idempotency(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "idempotency"
     __options__: Mapping[str, object] = {
         "compaction": _WINDOWS,
@@ -66,7 +67,7 @@ class Idempotency(DjangoCassandraModel):
         get_pk_field = "stream"
 
 
-class Message(DjangoCassandraModel):
+class Message(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     """`content` is sealed; content_id names the event it came with: the message itself, or its newest edit."""
 
     __table_name__ = "messages"
@@ -97,7 +98,7 @@ class Message(DjangoCassandraModel):
         get_pk_field = "channel_id"
 
 
-class ThreadReply(DjangoCassandraModel):
+class ThreadReply(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     """The same fields as Message, under the key of the thread."""
 
     __table_name__ = "thread_replies"
@@ -128,7 +129,7 @@ class ThreadReply(DjangoCassandraModel):
         get_pk_field = "thread_id"
 
 
-class MessageVersion(DjangoCassandraModel):
+class MessageVersion(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "message_versions"
     message_id = columns.BigInt(primary_key=True)
     event_id = columns.BigInt(primary_key=True, clustering_order="DESC")
@@ -140,7 +141,7 @@ class MessageVersion(DjangoCassandraModel):
         get_pk_field = "message_id"
 
 
-class MessageById(DjangoCassandraModel):
+class MessageById(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "message_by_id"
     message_id = columns.BigInt(primary_key=True)
     channel_id = columns.BigInt()
@@ -158,7 +159,7 @@ class MessageById(DjangoCassandraModel):
         get_pk_field = "message_id"
 
 
-class ChannelBucket(DjangoCassandraModel):
+class ChannelBucket(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     __table_name__ = "channel_buckets"
     channel_id = columns.BigInt(primary_key=True)
     bucket = columns.Text(primary_key=True, clustering_order="DESC")

@@ -1,9 +1,10 @@
 """Sealing and opening what people write, with the data keys of their workspace.
 
-Keys come from the database once and are then kept here for KEPT_S, so that sealing and opening need no thread. Opening is
-synchronous: whoever presents something calls `warm` for it first.
+Keys come from the database once and are then kept here for KEPT_S, so that sealing and opening need no thread. Opening
+is synchronous: whoever presents something calls `warm` for it first.
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
@@ -57,8 +58,9 @@ def warmed(blobs: Iterable[bytes | None]) -> bool:
 async def warm(blobs: Iterable[bytes | None]) -> None:
     """Raises UnavailableError."""
     for key_id in _missing(blobs):
+        key: bytes | None
         try:
-            key = await _read(lambda key_id=key_id: keys.key_by_id(key_id))  # type: ignore[misc]  # the loop's variable, bound
+            key = await _read(functools.partial(keys.key_by_id, key_id))
         except NotFoundError:
             key = None
         _by_id[key_id] = _Key(key_id, key, time.monotonic() + KEPT_S)

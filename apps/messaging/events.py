@@ -27,8 +27,8 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     """Envelope.event_id is the message id, Envelope.actor_id the sender; the content is sealed.
 
     kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
-    Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentions_all is "channel",
-    "here" or None, parent_sender_id is the author of the message that a reply answers.
+    Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentions_all is
+    "channel", "here" or None, parent_sender_id is the author of the message that a reply answers.
     """
 
     type: ClassVar[str] = "message.posted"

@@ -1,8 +1,9 @@
 """From what people type to safe HTML.
 
-CommonMark with strikethrough and links made of bare URLs; no raw HTML, tables, images (they become links), entities, indented
-code, setext headings or link references, which in a chat are accidents more often than intentions. What the parser makes is
-cleaned by nh3 against a list of what may stay. Mentions are found in the parsed text, so never inside code or a link.
+CommonMark with strikethrough and links made of bare URLs; no raw HTML, tables, images (they become links), entities,
+indented code, setext headings or link references, which in a chat are accidents more often than intentions. What the
+parser makes is cleaned by nh3 against a list of what may stay. Mentions are found in the parsed text, so never inside
+code or a link.
 """
 
 import re
@@ -24,18 +25,15 @@ MENTIONS_MAX = 100
 _NESTING_MAX = 12
 
 # Whether a text can have any markup at all: most don't, and then nothing below runs.
-_MARKUP = re.compile(r"[*_~`\[\\]|^[ ]{0,3}(?:[>#+-]|\d{1,9}[.)])|https?:|mailto:|(?<![\w@./-])@[a-z0-9]", re.I | re.M)
+_MARKUP = re.compile(
+    r"[*_~`\[\\]|^[ ]{0,3}(?:[>#+-]|\d{1,9}[.)])|https?:|mailto:|(?<![\w@./-])@[a-z0-9]", re.IGNORECASE | re.MULTILINE
+)
 _MARKS = re.compile(r"[*_~`\[\]()<>!\\#+@-]|https?:")
-_MENTION = re.compile(r"(?<![\w@./-])@([a-z0-9](?:[a-z0-9._-]{0,28}[a-z0-9])?)(?![a-z0-9])", re.I)
+_MENTION = re.compile(r"(?<![\w@./-])@([a-z0-9](?:[a-z0-9._-]{0,28}[a-z0-9])?)(?![a-z0-9])", re.IGNORECASE)
 _EVERYONE = {"channel": "channel", "everyone": "channel", "all": "channel", "here": "here"}
-_LANGUAGE = re.compile(r"language-[A-Za-z0-9_+#.-]{1,30}")
-_ADDRESS = re.compile(r"https?://|mailto:", re.I)
-_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
-def _image_as_link(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
-) -> str:
+def _image_as_link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     token = tokens[index]
     source = str(token.attrGet("src") or "")
     label = self.renderInlineAsText(token.children or [], options, env) or source
@@ -71,21 +69,19 @@ def _parser() -> MarkdownIt:
     return parser
 
 
+_ALLOWED = {
+    ("a", "href"): re.compile(r"(?:https?://|mailto:).*", re.IGNORECASE | re.DOTALL),
+    ("code", "class"): re.compile(r"language-[A-Za-z0-9_+#.-]{1,30}"),
+    ("span", "class"): re.compile(r"mention"),
+    ("span", "data-user-id"): re.compile(r"[0-9]{1,19}"),
+    ("span", "data-kind"): re.compile(r"channel|here"),
+    ("ol", "start"): re.compile(r"[0-9]{1,9}"),
+}
+
+
 def _keep(tag: str, attribute: str, value: str) -> str | None:
-    match tag, attribute:
-        case "a", "href":
-            return value if _ADDRESS.match(value) else None
-        case "code", "class":
-            return value if _LANGUAGE.fullmatch(value) else None
-        case "span", "class":
-            return value if value == "mention" else None
-        case "span", "data-user-id":
-            return value if _DIGITS.fullmatch(value) else None
-        case "span", "data-kind":
-            return value if value in {"channel", "here"} else None
-        case "ol", "start":
-            return value if value.isdigit() else None
-    return value
+    allowed = _ALLOWED.get((tag, attribute))
+    return value if allowed is None or allowed.fullmatch(value) else None
 
 
 _parse_markdown = _parser()
@@ -100,7 +96,7 @@ _cleaner = nh3.Cleaner(
     },
     attribute_filter=_keep,
     url_schemes={"http", "https", "mailto"},
-    link_rel="noopener nofollow",
+    link_rel="noopener noreferrer nofollow",
     set_tag_attribute_values={"a": {"target": "_blank"}},
     strip_comments=True,
 )
@@ -140,7 +136,7 @@ class Draft:
 def draft(text: str) -> Draft | None:
     """None when there is nothing to render, or so much of it that only somebody who wants to hurt types it.
 
-    The time of every text that passes is bounded by MARKS_MAX and the nesting (tests/unit/messaging measures the worst).
+    The time of what passes is bounded by MARKS_MAX and the nesting (tests/unit/messaging measures the worst).
     """
     if _MARKUP.search(text) is None or len(_MARKS.findall(text)) > MARKS_MAX:
         return None
@@ -148,7 +144,7 @@ def draft(text: str) -> Draft | None:
 
 
 def _candidates(handle: str) -> Iterator[str]:
-    """ "ann.lee-x" may be that handle, or ann.lee, or ann with more text behind it."""
+    """Of "ann.lee-x": that handle, or ann.lee, or ann with more text behind it."""
     name = handle.lower()
     while name:
         yield name

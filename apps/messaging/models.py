@@ -10,7 +10,7 @@ if "cassandra" in settings.DATABASES:
 
 
 class Thread(models.Model):
-    """A message that has replies or followers, where it lies in the store, and when it was last replied to (ms, 0: never)."""
+    """A message with replies or followers, where it lies in the store, when it was last replied to (ms, 0: never)."""
 
     thread_id = models.BigIntegerField(primary_key=True)
     channel_id = models.BigIntegerField()

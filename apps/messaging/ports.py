@@ -5,14 +5,14 @@ Tables of Cassandra (SQLite reaches the same with fewer tables and indexes):
     stream_events    ((stream, block), seq)     every event, block = (seq - 1) // EVENTS_PER_BLOCK; the replay source
     stream_heads     (stream)                   seq, count, created_at, position, bucket and its rows
     idempotency      ((stream, dedupe), log_offset DESC)   what a dedupe key became, kept at least 48 h
-    messages         ((channel_id, bucket), created_at DESC, seq DESC)   top-level messages, and replies also shown there
+    messages         ((channel_id, bucket), created_at DESC, seq DESC)  top-level ones, and replies also shown there
     thread_replies   (thread_id, seq)           replies; within a channel the order of seq is that of (created_at, seq)
     message_versions (message_id, event_id)     the contents that edits gave; the original one is in stream_events
     message_by_id    (message_id)               where it lies
     channel_buckets  (channel_id, bucket)       non-empty buckets: first seq, first created_at
 
-Every write carries `write_stamp(position)`, so a late or repeated writer never wins over a newer one: fields of a row that
-different events change are settled one by one. Contents stay sealed here; `apps.messaging.queries` opens them.
+Every write carries `write_stamp(position)`, so a late or repeated writer never wins over a newer one: fields of a row
+that different events change are settled one by one. Contents stay sealed here; `apps.messaging.queries` opens them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ VERSIONS_MAX = 200
 def write_stamp(position: Position, *, epoch: int = 0) -> int:
     """The age of a write: `epoch << 44 | offset + 1`. Comparable within a stream, which never changes its partition.
 
-    An offset has 44 bits (5,500 years at 100 records/s a partition); `epoch` (settings.LOG_EPOCH) rises by one when a log is
-    begun anew from offset 0 under a store that keeps its rows.
+    An offset has 44 bits (5,500 years at 100 records/s a partition); `epoch` (settings.LOG_EPOCH) rises by one when a
+    log is begun anew from offset 0 under a store that keeps its rows.
     """
     return epoch << 44 | position.offset + 1
 
@@ -51,7 +51,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Where a message lies. `parent` is the (message id, bucket, created_at, seq) of its thread's parent for a reply."""
+    """Where a message lies. `parent`, of a reply, is its thread's (message id, bucket, created_at, seq)."""
 
     channel_id: int
     message_id: int
@@ -101,7 +101,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Original(msgspec.Struct, frozen=True):
-    """What holds a dedupe key. `timestamp_ms` is its event's created_at: the log's time, never decreasing in a stream."""
+    """What holds a dedupe key. `timestamp_ms` is its event's created_at: the log's time, never decreasing."""
 
     event_id: int
     seq: int
@@ -144,8 +144,8 @@ class Store(Protocol):
     ) -> Mapping[int, int]:
         """(channel id, parent location) -> replies ever posted, by parent message id.
 
-        `until` (channel id -> seq) counts replies up to that seq only. A sequencer passes the seq it stands at, or rows that
-        it, or another one, wrote beyond it before a crash would be counted twice.
+        `until` (channel id -> seq) counts replies up to that seq only. A sequencer passes the seq it stands at, or rows
+        that it, or another one, wrote beyond it before a crash would be counted twice.
         """
         ...
 
@@ -160,7 +160,7 @@ class Store(Protocol):
     async def message(self, location: Location) -> StoredMessage | None: ...
 
     async def versions(self, location: Location) -> Sequence[Version]:
-        """The original content, then those of the newest VERSIONS_MAX edits, oldest first; none of a deleted message."""
+        """The original content, then the newest VERSIONS_MAX edits, oldest first; none of a deleted message."""
         ...
 
     async def history(
@@ -175,7 +175,8 @@ class Store(Protocol):
         """Newest first: the newest `limit` messages before (created_at, seq), or the oldest `limit` after it.
 
         Both bounds are exclusive; at most one is given; neither means the newest. Empty buckets are never probed.
-        `newest_bucket` is the bucket of the channel's head if the caller has just read it: it spares a look at the index.
+        `newest_bucket` is the bucket of the channel's head if the caller has just read it: it spares a look at the
+        index.
         """
         ...
 

@@ -107,9 +107,7 @@ def message_view(message: StoredMessage) -> MessageView:
     version = message.content
     content = contents.GONE
     if version is not None:
-        content = contents.unseal(
-            version.sealed, stream=streams.channel(message.channel_id), event_id=version.event_id
-        )
+        content = contents.unseal(version.sealed, stream=streams.channel(message.channel_id), event_id=version.event_id)
     return MessageView(
         message_id=str(message.message_id),
         channel_id=str(message.channel_id),

@@ -12,15 +12,14 @@ _log = logging.getLogger(__name__)
 _decoders: Mapping[str, msgspec.msgpack.Decoder[Event]] = {
     name: msgspec.msgpack.Decoder(event) for name, event in EVENTS.items()
 }
-# What lasts is deterministic: a deletion is final, whenever a late edit arrives.
 IDEMPOTENCY_MS = 48 * 3600 * 1000
 
 
 def body(event: Sequenced) -> Event | None:
     """The body of one of this room's events, else None.
 
-    One that can't be read is logged and counts as foreign: it keeps its place in the stream and changes no message, rather
-    than stopping the partition for everyone.
+    One that can't be read is logged and counts as foreign: it keeps its place in the stream and changes no message,
+    rather than stopping the partition for everyone.
     """
     decoder = _decoders.get(event.envelope.type)
     if decoder is None:

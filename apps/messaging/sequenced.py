@@ -1,6 +1,7 @@
 """Waiting until an event that was just appended is sequenced and stored: read your own write.
 
-The broadcast tells at once; should it be down or lose the batch, the head of the stream in the store tells a little later.
+The broadcast tells at once; should it be down or lose the batch, the head of the stream in the store tells a little
+later.
 """
 
 import asyncio

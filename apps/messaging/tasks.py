@@ -15,7 +15,7 @@ FOLLOWERS_MAX = 200
 
 
 def follow_thread_args(event: Sequenced) -> dict[str, Any] | None:
-    """The keyword arguments of `follow_thread` for an event that posts a reply, else None. Needs no key and no store."""
+    """The keyword arguments of `follow_thread` for an event that posts a reply, else None. Needs no key, no store."""
     envelope = event.envelope
     post = body(event)
     if envelope.thread is None or envelope.workspace_id is None or not isinstance(post, MessagePosted):

@@ -69,6 +69,8 @@ def _is_emoji(value: str) -> bool:
     if not 0 < len(value) <= EMOJI_MAX or value.isascii():
         return False
     return all(
-        char in _LETTERLIKE_EMOJI or char in _KEYCAPS or (not char.isascii() and unicodedata.category(char) not in _NEVER)
+        char in _LETTERLIKE_EMOJI
+        or char in _KEYCAPS
+        or (not char.isascii() and unicodedata.category(char) not in _NEVER)
         for char in value
     )

@@ -1,5 +1,6 @@
 from django.urls import path, re_path
 
+from apps.core import converters  # noqa: F401 - registers <id:…>
 from apps.web import api, views
 
 urlpatterns = [
@@ -15,7 +16,7 @@ urlpatterns = [
     path("readyz", views.readyz),
     path("v1/me", api.MeView.as_view()),
     path("v1/workspaces", api.WorkspaceListView.as_view()),
-    path("v1/workspaces/<int:workspace_id>", api.WorkspaceView.as_view()),
-    path("v1/workspaces/<int:workspace_id>/members", api.MemberListView.as_view()),
+    path("v1/workspaces/<id:workspace_id>", api.WorkspaceView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/members", api.MemberListView.as_view()),
     path("v1/invites/<str:code>/accept", api.InvitationAcceptView.as_view()),
 ]

@@ -1,5 +1,6 @@
 """Handles: what follows the @. `a-z0-9._-`, with a letter or digit at both ends, so that "@ann." ends a sentence."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -42,8 +43,9 @@ def suggestions(*, name: str, email: str | None) -> Iterator[str]:
     base = re.sub(r"\.{2,}", ".", base)[:HANDLE_MAX].strip("._-")
     if base not in RESERVED:
         yield base
-    number = 2
-    while True:
+    for number in itertools.count(2):
         tail = str(number)
-        yield base[: HANDLE_MAX - len(tail)].rstrip("._-") + tail
-        number += 1
+        numbered = base[: HANDLE_MAX - len(tail)].rstrip("._-") + tail
+        # A base that was cut off and ends in digits can meet itself again.
+        if numbered != base:
+            yield numbered

@@ -1,11 +1,12 @@
 from django.urls import path
 
+from apps.core import converters  # noqa: F401 - registers <id:…>
 from apps.workspaces import api
 
 urlpatterns = [
-    path("v1/workspaces/<int:workspace_id>/members/<int:user_id>", api.MemberView.as_view()),
-    path("v1/workspaces/<int:workspace_id>/invites", api.InvitationListView.as_view()),
-    path("v1/workspaces/<int:workspace_id>/invites/<int:invitation_id>", api.InvitationView.as_view()),
-    path("v1/workspaces/<int:workspace_id>/audit", api.AuditView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/members/<id:user_id>", api.MemberView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/invites", api.InvitationListView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/invites/<id:invitation_id>", api.InvitationView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/audit", api.AuditView.as_view()),
     path("v1/invites/<str:code>", api.InvitationPreviewView.as_view()),
 ]

@@ -1,8 +1,11 @@
 """A small sequencer for tests of the store: it writes a channel's history the way the real one would."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import msgspec
 
 from apps.core import ids
 from apps.eventlog.events import Envelope, Event, Position, Sequenced, encode
@@ -160,12 +163,10 @@ def target(post: Sequenced) -> Target:
 
 
 def _also(post: Sequenced) -> bool:
-    import msgspec
-
     return bool(msgspec.msgpack.decode(post.envelope.body)["also_in_channel"])
 
 
 def split(events: Sequence[Sequenced], cuts: Iterable[int]) -> list[list[Sequenced]]:
     """`events` in consecutive pieces that end at `cuts`."""
     edges = sorted({0, len(events), *(cut for cut in cuts if 0 <= cut <= len(events))})
-    return [list(events[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [list(events[a:b]) for a, b in itertools.pairwise(edges)]

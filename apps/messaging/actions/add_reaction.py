@@ -3,7 +3,8 @@
 from apps.accounts.principal import Principal
 from apps.core.errors import ConflictError
 from apps.eventlog import streams
-from apps.messaging import appending, targets
+from apps.messaging import targets
+from apps.messaging.actions import appending
 from apps.messaging.actions.reacting import reactable
 from apps.messaging.events import ReactionAdded
 

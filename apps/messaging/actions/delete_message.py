@@ -2,10 +2,10 @@
 
 from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
-from apps.core.errors import ForbiddenError, NotFoundError
-from apps.conversations import policies
+from apps.core.errors import ForbiddenError
 from apps.eventlog import streams
-from apps.messaging import appending, targets
+from apps.messaging import targets
+from apps.messaging.actions import appending
 from apps.messaging.events import MessageDeleted
 from apps.messaging.policies import can_delete
 

@@ -9,7 +9,8 @@ from apps.core.clock import now_ms
 from apps.core.errors import ForbiddenError
 from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
-from apps.messaging import appending, contents, rendering, targets, texts
+from apps.messaging import contents, rendering, targets, texts
+from apps.messaging.actions import appending
 from apps.messaging.events import MessageEdited
 from apps.messaging.ports import StoredMessage, Version
 

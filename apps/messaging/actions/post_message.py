@@ -13,7 +13,8 @@ from apps.core.clock import now_ms
 from apps.core.errors import InvalidError, NotFoundError
 from apps.eventlog import streams
 from apps.eventlog.events import Duplicate, Sequenced
-from apps.messaging import appending, contents, rendering, targets, texts
+from apps.messaging import contents, rendering, targets, texts
+from apps.messaging.actions import appending
 from apps.messaging.events import MessagePosted
 from apps.messaging.ports import Location, StoredMessage, StoreUnavailableError
 from apps.messaging.present import stored_message
@@ -122,9 +123,7 @@ async def _what_became(appended: appending.Appended, stream: str, dedupe: str | 
             message = stored_message(event)
             return Posted(appended.event_id, event.created_at, event.seq, message, sequenced=True)
         case Duplicate() as duplicate:
-            return await _original(
-                duplicate.original_event_id, duplicate.original_created_at, duplicate.original_seq
-            )
+            return await _original(duplicate.original_event_id, duplicate.original_created_at, duplicate.original_seq)
     try:
         location = await store().locate(appended.event_id)
         if location is not None:

@@ -4,7 +4,8 @@ from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
 from apps.conversations import policies as channels
 from apps.conversations.access import Access
-from apps.messaging import appending, targets, texts
+from apps.messaging import targets, texts
+from apps.messaging.actions import appending
 from apps.messaging.policies import can_react
 from apps.messaging.ports import Location, StoredMessage
 

@@ -30,8 +30,8 @@ from apps.messaging.projection import IDEMPOTENCY_MS, body
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Row = tuple[Any, ...]
-# sqlite3 lets go of the interpreter lock at every row, so more readers only take it from each other: two of them halve the
-# pages per second (measured).
+# sqlite3 lets go of the interpreter lock at every row, so more readers only take it from each other: two of them halve
+# the pages per second (measured).
 READERS = 1
 _PRUNE_EVERY_MS = 10 * 60 * 1000
 _PRUNE_ROWS = 20_000
@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS stream_heads (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS idempotency (
     stream TEXT NOT NULL, dedupe TEXT NOT NULL, log_partition INTEGER NOT NULL, log_offset INTEGER NOT NULL,
-    event_id INTEGER NOT NULL, seq INTEGER NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (stream, dedupe, log_offset)
+    event_id INTEGER NOT NULL, seq INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    PRIMARY KEY (stream, dedupe, log_offset)
 );
 CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency (created_at);
 CREATE TABLE IF NOT EXISTS messages (
@@ -91,20 +92,21 @@ INSERT INTO stream_events (stream, seq, stamp, event) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream, seq) DO UPDATE SET stamp = excluded.stamp, event = excluded.event WHERE excluded.stamp >= stamp
 """
 _ORIGINAL = """
-INSERT INTO idempotency (stream, dedupe, log_partition, log_offset, event_id, seq, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO idempotency (stream, dedupe, log_partition, log_offset, event_id, seq, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (stream, dedupe, log_offset) DO NOTHING
 """
 _POST = """
-INSERT INTO messages (message_id, stamp, channel_id, in_channel, bucket, created_at, seq, n, sender_id, kind, client_msg_id,
-    thread_id, thread_n, parent_bucket, parent_created_at, parent_seq,
+INSERT INTO messages (message_id, stamp, channel_id, in_channel, bucket, created_at, seq, n, sender_id, kind,
+    client_msg_id, thread_id, thread_n, parent_bucket, parent_created_at, parent_seq,
     content_stamp, content_id, content_at, editor_id, content)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (message_id) DO UPDATE SET
-    stamp = excluded.stamp, channel_id = excluded.channel_id, in_channel = excluded.in_channel, bucket = excluded.bucket,
-    created_at = excluded.created_at, seq = excluded.seq, n = excluded.n, sender_id = excluded.sender_id,
+    stamp = excluded.stamp, channel_id = excluded.channel_id, in_channel = excluded.in_channel,
+    bucket = excluded.bucket, created_at = excluded.created_at, seq = excluded.seq, n = excluded.n, sender_id = excluded.sender_id,
     kind = excluded.kind, client_msg_id = excluded.client_msg_id, thread_id = excluded.thread_id,
-    thread_n = excluded.thread_n, parent_bucket = excluded.parent_bucket, parent_created_at = excluded.parent_created_at,
-    parent_seq = excluded.parent_seq,
+    thread_n = excluded.thread_n, parent_bucket = excluded.parent_bucket,
+    parent_created_at = excluded.parent_created_at, parent_seq = excluded.parent_seq,
     content_stamp = iif(deleted_at IS NULL AND excluded.content_stamp >= ifnull(content_stamp, -1),
         excluded.content_stamp, content_stamp),
     content_id = iif(deleted_at IS NULL AND excluded.content_stamp >= ifnull(content_stamp, -1),
@@ -159,16 +161,16 @@ WHERE excluded.stamp >= stamp
 """
 _PRUNE = f"""
 DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE created_at < ? LIMIT {_PRUNE_ROWS})
-"""  # noqa: S608 - a constant of this file
+"""
 _MESSAGE = """
-SELECT message_id, channel_id, sender_id, kind, seq, n, created_at, bucket, client_msg_id, thread_id, thread_n, in_channel,
-    content_id, content_at, editor_id, content, deleted_at, reply_total, last_reply_at FROM messages
+SELECT message_id, channel_id, sender_id, kind, seq, n, created_at, bucket, client_msg_id, thread_id, thread_n,
+    in_channel, content_id, content_at, editor_id, content, deleted_at, reply_total, last_reply_at FROM messages
 """
 _ONE = _MESSAGE + "WHERE message_id = ? AND stamp IS NOT NULL"
 _NEWEST = _MESSAGE + "WHERE channel_id = ? AND in_channel = 1 ORDER BY created_at DESC, seq DESC LIMIT ?"
 _BEFORE = (
-    _MESSAGE
-    + "WHERE channel_id = ? AND in_channel = 1 AND (created_at, seq) < (?, ?) ORDER BY created_at DESC, seq DESC LIMIT ?"
+    _MESSAGE + "WHERE channel_id = ? AND in_channel = 1 AND (created_at, seq) < (?, ?)"
+    " ORDER BY created_at DESC, seq DESC LIMIT ?"
 )
 _AFTER = (
     _MESSAGE + "WHERE channel_id = ? AND in_channel = 1 AND (created_at, seq) > (?, ?) ORDER BY created_at, seq LIMIT ?"
@@ -220,8 +222,8 @@ class SqliteStore:
     async def heads(self, streams: Sequence[str]) -> Mapping[str, Head]:
         def read(connection: sqlite3.Connection) -> dict[str, Head]:
             rows = connection.execute(
-                "SELECT stream, seq, count, created_at, log_partition, log_offset, bucket, bucket_rows FROM stream_heads"
-                f" WHERE stream IN ({_marks(streams)})",  # noqa: S608 - question marks only
+                "SELECT stream, seq, count, created_at, log_partition, log_offset, bucket, bucket_rows"
+                f" FROM stream_heads WHERE stream IN ({_marks(streams)})",
                 tuple(streams),
             )
             return {
@@ -521,14 +523,16 @@ def _messages(connection: sqlite3.Connection, query: str, parameters: tuple[int,
     ids = [row[0] for row in rows]
     reactions: dict[int, list[tuple[str, int]]] = {}
     for message_id, emoji, user_id in connection.execute(
-        f"SELECT message_id, emoji, user_id FROM reactions WHERE message_id IN ({_marks(ids)}) AND present = 1 ORDER BY seq",  # noqa: S608
+        "SELECT message_id, emoji, user_id FROM reactions"
+        f" WHERE message_id IN ({_marks(ids)}) AND present = 1 ORDER BY seq",
         ids,
     ):
         reactions.setdefault(message_id, []).append((emoji, user_id))
     parents = [row[0] for row in rows if row[17]]
     gone = dict(
         connection.execute(
-            f"SELECT parent_id, count(*) FROM replies_deleted WHERE parent_id IN ({_marks(parents)}) GROUP BY parent_id",  # noqa: S608
+            "SELECT parent_id, count(*) FROM replies_deleted"
+            f" WHERE parent_id IN ({_marks(parents)}) GROUP BY parent_id",
             parents,
         )
         if parents

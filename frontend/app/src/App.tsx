@@ -1,4 +1,15 @@
-import { createEffect, type JSX, lazy, Match, on, onCleanup, onMount, Show, Suspense, Switch } from "solid-js";
+import {
+  createEffect,
+  type JSX,
+  lazy,
+  Match,
+  on,
+  onCleanup,
+  onMount,
+  Show,
+  Suspense,
+  Switch,
+} from "solid-js";
 import { Banner } from "./components/Banner";
 import { ChannelView, Landing } from "./components/ChannelView";
 import { Rail, Sidebar } from "./components/Sidebar";
@@ -105,7 +116,12 @@ export function App(): JSX.Element {
                 <Sidebar workspaceId={id()} />
               </div>
               <Show when={isPhone() && drawer()}>
-                <button type="button" class="scrim" aria-label="Close the sidebar" onClick={() => setDrawer(false)} />
+                <button
+                  type="button"
+                  class="scrim"
+                  aria-label="Close the sidebar"
+                  onClick={() => setDrawer(false)}
+                />
               </Show>
               <Switch fallback={<Landing workspaceId={id()} />}>
                 <Match when={route().view === "channel"}>

@@ -162,7 +162,7 @@ export class RestClient {
   private async call<T>(method: string, url: string, body?: unknown): Promise<T> {
     const headers: Record<string, string> = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    if (this.options.token) headers["Authorization"] = `Bearer ${await this.options.token()}`;
+    if (this.options.token) headers.Authorization = `Bearer ${await this.options.token()}`;
     else if (method !== "GET") headers["X-CSRFToken"] = (this.options.csrfToken ?? cookieCsrfToken)();
     let response: Response;
     try {

@@ -657,7 +657,7 @@ export class SocketClient extends Emitter<SocketEvents> {
   /* ---- frames out ---- */
 
   private transmit(frame: ClientFrame): void {
-    if (!this.socket || this.socket.readyState !== 1) return;
+    if (this.socket?.readyState !== 1) return;
     this.socket.send(JSON.stringify(frame));
     if (this.current.name === "open") this.scheduleHeartbeat();
   }

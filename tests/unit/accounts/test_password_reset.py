@@ -1,5 +1,4 @@
 import re
-from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +14,7 @@ NEW = "a fresh start 2027"
 
 def link(email: str) -> tuple[str, str]:
     actions.request_password_reset(email=email, client=CLIENT)
-    found = re.search(r"/password/reset/([^/\s]+)/(\S+)", mail.outbox[-1].body)
+    found = re.search(r"/password/reset/([^/\s]+)/(\S+)", str(mail.outbox[-1].body))
     assert found
     return found[1], found[2]
 
@@ -36,7 +35,7 @@ def test_nobody_learns_whether_an_address_is_known(ann):
     User.objects.filter(id=bot.pk).update(is_active=True)
     with patch("apps.accounts.tasks.send_password_reset.delay") as delay:
         for email in (ann.email, "nobody@example.com"):
-            assert actions.request_password_reset(email=email, client=CLIENT) is None
+            actions.request_password_reset(email=email, client=CLIENT)
     assert [call.args for call in delay.call_args_list] == [(ann.email,), ("nobody@example.com",)]
     actions.request_password_reset(email="nobody@example.com", client=CLIENT)
     assert mail.outbox == []
@@ -70,7 +69,7 @@ def test_letters_to_one_address_are_limited_known_or_not():
         actions.request_password_reset(email="nobody@example.com", client=CLIENT)
     with pytest.raises(RateLimitedError) as raised:
         actions.request_password_reset(email="NOBODY@example.com", client=CLIENT)
-    assert timedelta(seconds=raised.value.retry_after) <= timedelta(minutes=5)
+    assert 0 < (raised.value.retry_after or 0) <= 300
 
 
 def test_without_a_broker_the_caller_is_told_to_come_back():

@@ -1,6 +1,7 @@
 from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.hashers import check_password
 
 from apps.accounts import actions, passwords
 from apps.accounts.models import AuthSession, User
@@ -65,7 +66,7 @@ def test_wrong_password_unknown_address_and_closed_account_look_and_work_the_sam
     answers = set()
     for email, password in [(ann.email, "wrong"), ("nobody@example.com", PASSWORD), (bob.email, PASSWORD)]:
         with (
-            patch.object(passwords, "check_password", wraps=passwords.check_password) as hashed,
+            patch("apps.accounts.passwords.check_password", wraps=check_password) as hashed,
             pytest.raises(UnauthenticatedError) as raised,
         ):
             actions.sign_in(email=email, password=password, client=CLIENT)
@@ -93,7 +94,7 @@ def test_guessing_is_limited_per_account_from_any_address(ann):
             actions.sign_in(email=ann.email, password="wrong", client=Client(ip=f"198.51.100.{number}"))
     with pytest.raises(RateLimitedError) as raised:
         actions.sign_in(email=ann.email, password=PASSWORD, client=Client(ip="198.51.100.99"))
-    assert 0 < raised.value.retry_after <= 12
+    assert 0 < (raised.value.retry_after or 0) <= 12
 
 
 @pytest.mark.django_db

@@ -1,11 +1,12 @@
 import base64
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import jwt
 import pytest
 
-from apps.accounts import actions, queries, tokens
+from apps.accounts import actions, queries
 from apps.accounts.models import AuthSession, BotToken, RefreshToken
 from apps.core.clock import now
 from apps.core.errors import ConflictError, InvalidError, NotFoundError, RateLimitedError, UnauthenticatedError
@@ -18,7 +19,7 @@ def pair(ann):
     return actions.open_api_session(user=ann, client=CLIENT)
 
 
-def claims_of(token: str) -> dict:
+def claims_of(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
@@ -69,11 +70,11 @@ def test_forged_tokens_prove_nothing(ann, pair, settings):
 
 def test_keys_rotate_without_ending_a_session(pair, settings):
     settings.JWT_KEYS = f"{settings.JWT_KEYS},k2:{keys.new_key()}"
-    assert queries.authenticate_token(pair.access)
+    assert queries.authenticate_token(pair.access).session_id == pair.session_id
     renewed = actions.refresh_tokens(refresh=pair.refresh, client=CLIENT)
     assert jwt.get_unverified_header(renewed.access)["kid"] == "k2"
     settings.JWT_KEYS = settings.JWT_KEYS.rpartition(",")[2]
-    assert queries.authenticate_token(renewed.access)
+    assert queries.authenticate_token(renewed.access).session_id == pair.session_id
     with pytest.raises(UnauthenticatedError):
         queries.authenticate_token(pair.access)
 
@@ -83,7 +84,7 @@ def test_refresh_tokens_rotate(pair):
     third = actions.refresh_tokens(refresh=second.refresh, client=CLIENT)
     assert third.session_id == pair.session_id
     assert len({pair.refresh, second.refresh, third.refresh}) == 3
-    assert queries.authenticate_token(third.access)
+    assert queries.authenticate_token(third.access).session_id == pair.session_id
 
 
 def test_a_refresh_token_used_twice_ends_the_session_for_both(pair):
@@ -108,9 +109,10 @@ def test_refresh_tokens_expire_and_are_stored_as_hashes(pair):
 
 
 def test_refreshing_one_session_is_limited(pair):
+    for _ in range(20):
+        pair = actions.refresh_tokens(refresh=pair.refresh, client=CLIENT)
     with pytest.raises(RateLimitedError):
-        for _ in range(30):
-            pair = actions.refresh_tokens(refresh=pair.refresh, client=CLIENT)
+        actions.refresh_tokens(refresh=pair.refresh, client=CLIENT)
 
 
 def test_a_program_that_signs_in_again_and_again_keeps_a_bounded_number_of_sessions(ann):
@@ -127,18 +129,19 @@ def bot(db):
 
 def test_bot_tokens_prove_a_bot_with_its_scopes(bot):
     token, secret = actions.issue_bot_token(user_id=bot.pk, name="prod", scopes=["messages:read", "messages:write"])
-    assert secret.startswith("scb_") and len(secret) == 44
+    assert secret.startswith("scb_")
+    assert len(secret) == 44
     assert secret not in str(BotToken.objects.values().get())
     principal = queries.authenticate_token(secret)
     assert (principal.user_id, principal.is_bot, principal.session_id) == (bot.pk, True, token.pk)
-    assert principal.scopes == {"messages:read", "messages:write"}
+    assert principal.scopes == frozenset({"messages:read", "messages:write"})
 
 
 def test_a_revoked_bot_token_proves_nothing(bot, ann):
     token, secret = actions.issue_bot_token(user_id=bot.pk, name="prod", scopes=["messages:read"])
     with pytest.raises(NotFoundError):
         actions.revoke_bot_token(user_id=ann.pk, token_id=token.pk)
-    assert queries.authenticate_token(secret)
+    assert queries.authenticate_token(secret).session_id == token.pk
     actions.revoke_bot_token(user_id=bot.pk, token_id=token.pk)
     with pytest.raises(UnauthenticatedError):
         queries.authenticate_token(secret)

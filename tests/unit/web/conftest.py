@@ -1,1 +1,6 @@
-from tests.unit.accounts.fixtures import *  # noqa: F403 - fixtures
+from tests.unit.accounts.fixtures import ann as ann
+from tests.unit.accounts.fixtures import bob as bob
+from tests.unit.accounts.fixtures import make_user as make_user
+from tests.unit.accounts.fixtures import quick as quick
+from tests.unit.web.fixtures import heads as heads
+from tests.unit.workspaces.fixtures import team as team

@@ -5,11 +5,18 @@ const COLOURS = 8;
 
 export function initialsOf(name: string): string {
   const words = name.trim().split(/\s+/).filter(Boolean);
-  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined].map((word) => [...(word ?? "")][0] ?? "");
+  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined].map(
+    (word) => [...(word ?? "")][0] ?? "",
+  );
   return letters.join("").toUpperCase() || "?";
 }
 
-export function Avatar(props: { id: Id; name: string; size?: "xs" | "sm" | "md" | "lg"; bot?: boolean }): JSX.Element {
+export function Avatar(props: {
+  id: Id;
+  name: string;
+  size?: "xs" | "sm" | "md" | "lg";
+  bot?: boolean;
+}): JSX.Element {
   const colour = () => (Number(BigInt(/^\d+$/.test(props.id) ? props.id : "0") % 9973n) % COLOURS) + 1;
   return (
     <span

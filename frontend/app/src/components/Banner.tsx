@@ -46,7 +46,13 @@ export function Banner(): JSX.Element {
   };
 
   return (
-    <div class="banner-place" role="status" aria-live="polite" data-testid="connection" data-state={state.connection.name}>
+    <div
+      class="banner-place"
+      role="status"
+      aria-live="polite"
+      data-testid="connection"
+      data-state={state.connection.name}
+    >
       <Show when={troubled()}>
         <div class="banner">
           <Show when={state.connection.name !== "closed"} fallback={<Icon name="warning" size={16} />}>

@@ -111,7 +111,10 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
         <Show when={props.channel.archived}>
           <span class="tag">Archived</span>
         </Show>
-        <Show when={!isDirect(props.channel)} fallback={<span class="topic clip">{handle() && `@${handle()}`}</span>}>
+        <Show
+          when={!isDirect(props.channel)}
+          fallback={<span class="topic clip">{handle() && `@${handle()}`}</span>}
+        >
           <button
             type="button"
             class="topic clip"
@@ -218,4 +221,3 @@ export function Landing(props: { workspaceId: Id }): JSX.Element {
     </main>
   );
 }
-

@@ -137,7 +137,12 @@ export function Composer(props: ComposerProps): JSX.Element {
     const members = Object.values(state.members[workspaceId()] ?? {}).filter((member) => member.active);
     const rank = (member: Member) => {
       if (member.handle.toLowerCase().startsWith(word)) return 0;
-      return member.name.toLowerCase().split(/\s+/).some((part) => part.startsWith(word)) ? 1 : 2;
+      return member.name
+        .toLowerCase()
+        .split(/\s+/)
+        .some((part) => part.startsWith(word))
+        ? 1
+        : 2;
     };
     const found = members
       .map((member) => ({ member, rank: rank(member) }))
@@ -189,7 +194,10 @@ export function Composer(props: ComposerProps): JSX.Element {
   const wrap = (before: string, after = before) => {
     const { selectionStart: start, selectionEnd: end, value } = area;
     area.focus();
-    put(value.slice(0, start) + before + value.slice(start, end) + after + value.slice(end), end + before.length);
+    put(
+      value.slice(0, start) + before + value.slice(start, end) + after + value.slice(end),
+      end + before.length,
+    );
     if (start !== end) area.setSelectionRange(start + before.length, end + before.length);
     saveDraft(area.value);
   };
@@ -268,7 +276,10 @@ export function Composer(props: ComposerProps): JSX.Element {
   const canSend = () => text().trim() !== "" && tooLong() <= 0;
 
   return (
-    <div class="composer" classList={{ "composer-edit": props.mode === "edit", "composer-focused": focused() }}>
+    <div
+      class="composer"
+      classList={{ "composer-edit": props.mode === "edit", "composer-focused": focused() }}
+    >
       <Show when={choices().length > 0}>
         <div class="completion" id={listId} role="listbox" aria-label="Suggestions">
           <For each={choices()}>
@@ -287,7 +298,9 @@ export function Composer(props: ComposerProps): JSX.Element {
                 }}
               >
                 <Show when={choice.member}>
-                  {(member) => <Avatar id={member().user_id} name={member().name} size="xs" bot={member().is_bot} />}
+                  {(member) => (
+                    <Avatar id={member().user_id} name={member().name} size="xs" bot={member().is_bot} />
+                  )}
                 </Show>
                 <Show when={choice.emoji}>
                   <span class="completion-emoji">{choice.emoji}</span>
@@ -309,7 +322,6 @@ export function Composer(props: ComposerProps): JSX.Element {
           data-testid={`composer-${props.mode}`}
           role="combobox"
           aria-autocomplete="list"
-          aria-multiline="true"
           aria-expanded={choices().length > 0}
           aria-controls={listId}
           aria-activedescendant={choices().length > 0 ? `${listId}-${chosen()}` : undefined}

@@ -5,7 +5,8 @@ import { linkify } from "../text/linkify";
 import { highlightMentions } from "../text/mentions";
 import { sanitize } from "../text/sanitize";
 
-const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,6}$/u;
+const EMOJI_ONLY =
+  /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,6}$/u;
 
 /** The text of a message, built as DOM: from cleaned HTML when there is some, else from the text itself. */
 export function MessageBody(props: { message: Pick<Message, "text" | "html" | "mentions"> }): JSX.Element {

@@ -105,7 +105,9 @@ function Row(props: {
               title={full(props.message.timestamp)}
               onClick={(event) => follow(event, permalink())}
             >
-              <time dateTime={new Date(props.message.timestamp).toISOString()}>{clock(props.message.timestamp)}</time>
+              <time dateTime={new Date(props.message.timestamp).toISOString()}>
+                {clock(props.message.timestamp)}
+              </time>
             </a>
           </header>
         </Show>
@@ -134,10 +136,7 @@ function Row(props: {
             />
           }
         >
-          <Show
-            when={!props.message.deleted}
-            fallback={<p class="tombstone">This message was deleted.</p>}
-          >
+          <Show when={!props.message.deleted} fallback={<p class="tombstone">This message was deleted.</p>}>
             <MessageBody message={props.message} />
             <Show when={props.message.edited_at}>
               {(at) => (

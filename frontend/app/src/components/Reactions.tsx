@@ -1,8 +1,8 @@
 import type { Message, Reaction } from "@slackclone/client";
 import { For, type JSX, Show } from "solid-js";
-import { toggleReaction } from "../state/verbs";
 import { myId, nameOf, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
+import { toggleReaction } from "../state/verbs";
 import { Icon } from "./Icon";
 
 const NAMED = 12;

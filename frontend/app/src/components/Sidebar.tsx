@@ -15,7 +15,9 @@ import { Icon, type IconName } from "./Icon";
 
 export function Rail(): JSX.Element {
   const unread = (workspaceId: Id) =>
-    Object.values(state.channels).some((c) => c.workspace_id === workspaceId && c.is_member && unreadOf(c) > 0);
+    Object.values(state.channels).some(
+      (c) => c.workspace_id === workspaceId && c.is_member && unreadOf(c) > 0,
+    );
   return (
     <nav class="rail" aria-label="Workspaces">
       <For each={state.workspaceIds}>
@@ -173,7 +175,11 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
                 run={() => openDialog({ name: "browse-channels" })}
               />
               <Show when={!isGuest()}>
-                <SmallAction icon="plus" label="Create a channel" run={() => openDialog({ name: "create-channel" })} />
+                <SmallAction
+                  icon="plus"
+                  label="Create a channel"
+                  run={() => openDialog({ name: "create-channel" })}
+                />
               </Show>
             </>
           }
@@ -200,7 +206,13 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
 
 function SmallAction(props: { icon: IconName; label: string; run: () => void }): JSX.Element {
   return (
-    <button type="button" class="tool tool-sm" aria-label={props.label} data-tip={props.label} onClick={props.run}>
+    <button
+      type="button"
+      class="tool tool-sm"
+      aria-label={props.label}
+      data-tip={props.label}
+      onClick={props.run}
+    >
       <Icon name={props.icon} size={16} />
     </button>
   );

@@ -29,9 +29,12 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
   let stuck = true;
 
   createEffect(
-    on([() => props.parentId, () => props.channelId, () => thread() === undefined], ([parentId, channelId]) => {
-      void openThread(channelId, parentId);
-    }),
+    on(
+      [() => props.parentId, () => props.channelId, () => thread() === undefined],
+      ([parentId, channelId]) => {
+        void openThread(channelId, parentId);
+      },
+    ),
   );
   createEffect(
     on(
@@ -149,7 +152,9 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           <For each={replies()}>
             {(reply, index) => <MessageRow id={reply.message_id} head={isHead(index())} inThread />}
           </For>
-          <For each={pending().map((one) => one.entry.client_msg_id)}>{(id) => <PendingRow id={id} head />}</For>
+          <For each={pending().map((one) => one.entry.client_msg_id)}>
+            {(id) => <PendingRow id={id} head />}
+          </For>
         </Show>
       </div>
       <Show when={channel()?.is_member && !channel()?.archived && parent()}>
@@ -177,8 +182,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
                 checked={alsoInChannel()}
                 onChange={(event) => setAlsoInChannel(event.currentTarget.checked)}
               />
-              Also send to{" "}
-              {channel()?.name ? `#${channel()?.name}` : "the conversation"}
+              Also send to {channel()?.name ? `#${channel()?.name}` : "the conversation"}
             </label>
           }
         />

@@ -57,9 +57,14 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
               }
             >
               {(item) => (
-                <section class="thread-card" classList={{ "thread-card-open": open() === item.parent.message_id }}>
+                <section
+                  class="thread-card"
+                  classList={{ "thread-card-open": open() === item.parent.message_id }}
+                >
                   <header class="muted">
-                    <Show when={state.channels[item.parent.channel_id]}>{(channel) => labelOf(channel())}</Show>
+                    <Show when={state.channels[item.parent.channel_id]}>
+                      {(channel) => labelOf(channel())}
+                    </Show>
                   </header>
                   <MessageRow id={item.parent.message_id} head inThread />
                   <button type="button" class="thread-link" onClick={() => openThreadOf(item.parent)}>
@@ -75,7 +80,11 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
               )}
             </For>
             <Show when={followed()?.next}>
-              <button type="button" class="btn btn-block" onClick={() => void loadFollowed(props.workspaceId, true)}>
+              <button
+                type="button"
+                class="btn btn-block"
+                onClick={() => void loadFollowed(props.workspaceId, true)}
+              >
                 Show more
               </button>
             </Show>

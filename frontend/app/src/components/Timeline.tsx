@@ -1,5 +1,16 @@
 import type { Channel, Id } from "@slackclone/client";
-import { createEffect, createMemo, createSignal, For, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  For,
+  type JSX,
+  Match,
+  on,
+  onCleanup,
+  Show,
+  Switch,
+} from "solid-js";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import { href, navigate, visit } from "../router";
 import { markRead, unreadOf } from "../state/reads";
@@ -156,7 +167,8 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
   };
 
   createEffect(() => {
-    if (atEnd() && pageActive() && timeline()?.status === "ready" && props.channel.count >= 0) markRead(channelId);
+    if (atEnd() && pageActive() && timeline()?.status === "ready" && props.channel.count >= 0)
+      markRead(channelId);
   });
 
   // The line stays while one looks, and is gone on the next visit.
@@ -277,7 +289,9 @@ function Intro(props: { channel: Channel }): JSX.Element {
       <h2>{titleOf(props.channel)}</h2>
       <Show
         when={!direct()}
-        fallback={<p class="muted">This is the beginning of your conversation. Only its people can see it.</p>}
+        fallback={
+          <p class="muted">This is the beginning of your conversation. Only its people can see it.</p>
+        }
       >
         <p class="muted">
           {creator()} created this {props.channel.kind === "private" ? "private channel" : "channel"} on{" "}

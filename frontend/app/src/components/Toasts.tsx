@@ -7,7 +7,11 @@ export function Toasts(): JSX.Element {
     <div class="toasts" role="region" aria-label="Notices" aria-live="polite">
       <For each={toasts()}>
         {(toast) => (
-          <div class={`toast toast-${toast.kind}`} role={toast.kind === "error" ? "alert" : "status"} data-testid="toast">
+          <div
+            class={`toast toast-${toast.kind}`}
+            role={toast.kind === "error" ? "alert" : "status"}
+            data-testid="toast"
+          >
             <Icon name={toast.kind === "error" ? "warning" : "check"} size={17} />
             <span>{toast.text}</span>
             <Show when={toast.action}>

@@ -37,7 +37,8 @@ export function applyToMessage(message: Message, event: EventFrame): void {
       const reaction = message.reactions.find((r) => r.emoji === emoji);
       if (!reaction) return;
       reaction.user_ids = reaction.user_ids.filter((id) => id !== user_id);
-      if (reaction.user_ids.length === 0) message.reactions = message.reactions.filter((r) => r.emoji !== emoji);
+      if (reaction.user_ids.length === 0)
+        message.reactions = message.reactions.filter((r) => r.emoji !== emoji);
       return;
     }
     default:

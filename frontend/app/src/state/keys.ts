@@ -70,5 +70,6 @@ function step(by: 1 | -1, unreadOnly: boolean): void {
 function typing(target: EventTarget | null): boolean {
   const element = target instanceof HTMLElement ? target : null;
   if (!element) return false;
+  if (element.closest("[role=menu], [role=listbox], [role=dialog]")) return true;
   return element.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(element.tagName);
 }

@@ -56,5 +56,9 @@ export function unreadOf(channel: Channel): number {
 
 /** What the red badge says: every message of a direct conversation, mentions elsewhere. */
 export function badgeOf(channel: Channel): number {
-  return isDirect(channel) ? unreadOf(channel) : unreadOf(channel) > 0 ? (state.mentions[channel.id] ?? 0) : 0;
+  return isDirect(channel)
+    ? unreadOf(channel)
+    : unreadOf(channel) > 0
+      ? (state.mentions[channel.id] ?? 0)
+      : 0;
 }

@@ -1,7 +1,7 @@
 import {
   ApiError,
-  CLOSE,
   type Channel,
+  CLOSE,
   type EventFrame,
   type Id,
   type Member,
@@ -61,7 +61,8 @@ function connect(userId: Id): void {
     if (stream.startsWith("c:")) lostChannel(stream.slice(2));
   });
   socket.on("sent", ({ client_msg_id, entry }) => {
-    if (state.pending[client_msg_id]) setState("pending", client_msg_id, { entry, state: "sent", error: null });
+    if (state.pending[client_msg_id])
+      setState("pending", client_msg_id, { entry, state: "sent", error: null });
   });
   socket.on("outbox", syncPending);
   document.addEventListener("visibilitychange", () => {
@@ -123,7 +124,9 @@ export async function refreshWorkspaces(): Promise<void> {
 
 export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   if (workspace.role !== "guest") socket.subscribe({ [workspace.stream]: workspace.seq });
-  const channels = await rest.all((query) => rest.workspaces.channels(workspace.id, { ...query, filter: "mine" }));
+  const channels = await rest.all((query) =>
+    rest.workspaces.channels(workspace.id, { ...query, filter: "mine" }),
+  );
   const mine = new Set(channels.map((channel) => channel.id));
   batch(() => {
     for (const known of Object.values(state.channels)) {
@@ -199,7 +202,11 @@ const recent = new Map<Id, { fetches: number; events: EventFrame[] }>();
  * Runs a fetch of a channel's messages and hands its answer on together with the events that came meanwhile: those later
  * than the answer's own seq have to be applied to what was not known before.
  */
-export async function fetching<T>(channelId: Id, fetch: () => Promise<T>, use: (answer: T, events: EventFrame[]) => void) {
+export async function fetching<T>(
+  channelId: Id,
+  fetch: () => Promise<T>,
+  use: (answer: T, events: EventFrame[]) => void,
+) {
   const window = recent.get(channelId) ?? { fetches: 0, events: [] };
   recent.set(channelId, window);
   window.fetches += 1;
@@ -228,7 +235,8 @@ function onEvent(event: EventFrame): void {
 
 function onChannelEvent(channelId: Id, event: EventFrame): void {
   const channel = state.channels[channelId];
-  if (channel && event.seq > channel.seq) setState("channels", channelId, { seq: event.seq, count: event.count });
+  if (channel && event.seq > channel.seq)
+    setState("channels", channelId, { seq: event.seq, count: event.count });
   switch (event.type) {
     case "message.posted":
       setState("channels", channelId, "last_message_at", event.data.timestamp);
@@ -253,12 +261,17 @@ function onPosted(channelId: Id, event: Extract<EventFrame, { type: "message.pos
   const thread = message.thread_id ? state.threads[message.thread_id] : undefined;
   const shownInChannel = isTopLevel(message) && timeline?.status === "ready" && timeline.newer === null;
   const shownInThread = thread?.status === "ready" && thread.next === null;
-  if (shownInChannel || shownInThread) setState("messages", message.message_id, { ...message, seq: event.seq });
+  if (shownInChannel || shownInThread)
+    setState("messages", message.message_id, { ...message, seq: event.seq });
   if (shownInChannel) addTo("timelines", channelId, message.message_id, event.seq);
   if (message.thread_id) {
     if (shownInThread) addTo("threads", message.thread_id, message.message_id, event.seq);
     if (state.messages[message.thread_id]) {
-      setState("messages", message.thread_id, produce((parent) => applyToParent(parent, event)));
+      setState(
+        "messages",
+        message.thread_id,
+        produce((parent) => applyToParent(parent, event)),
+      );
     }
     if (message.sender_id === myId()) setState("following", message.thread_id, true);
   }
@@ -274,11 +287,19 @@ function onMessageChanged(event: EventFrame): void {
   const id = messageIdOf(event);
   if (id && state.messages[id]) {
     const before = state.messages[id].deleted;
-    setState("messages", id, produce((message) => applyToMessage(message, event)));
+    setState(
+      "messages",
+      id,
+      produce((message) => applyToMessage(message, event)),
+    );
     if (event.type !== "message.deleted" || before) return;
   }
   if (event.type === "message.deleted" && event.data.thread_id && state.messages[event.data.thread_id]) {
-    setState("messages", event.data.thread_id, produce((parent) => applyToParent(parent, event)));
+    setState(
+      "messages",
+      event.data.thread_id,
+      produce((parent) => applyToParent(parent, event)),
+    );
   }
 }
 

@@ -55,13 +55,13 @@ export const reloadTimeline = (channelId: Id): Promise<void> => load(channelId, 
 
 export async function loadOlder(channelId: Id): Promise<void> {
   const timeline = state.timelines[channelId];
-  if (!timeline || timeline.status !== "ready" || !timeline.older || timeline.busy) return;
+  if (timeline?.status !== "ready" || !timeline.older || timeline.busy) return;
   await extend(channelId, "older", timeline.older);
 }
 
 export async function loadNewer(channelId: Id): Promise<void> {
   const timeline = state.timelines[channelId];
-  if (!timeline || timeline.status !== "ready" || !timeline.newer || timeline.busy) return;
+  if (timeline?.status !== "ready" || !timeline.newer || timeline.busy) return;
   await extend(channelId, "newer", timeline.newer);
 }
 
@@ -70,7 +70,8 @@ async function extend(channelId: Id, side: "older" | "newer", cursor: string): P
   try {
     await fetching(
       channelId,
-      () => rest.channels.history(channelId, { limit: PAGE, [side === "older" ? "before" : "after"]: cursor }),
+      () =>
+        rest.channels.history(channelId, { limit: PAGE, [side === "older" ? "before" : "after"]: cursor }),
       (page, events) => {
         // The run may have been replaced while the answer was on its way.
         if (state.timelines[channelId]?.[side] !== cursor) return;
@@ -129,7 +130,8 @@ export function caughtUp(message: Message, later: readonly EventFrame[]): Messag
   const copy = structuredClone(message);
   for (const event of later) {
     if (messageIdOf(event) === message.message_id) applyToMessage(copy, event);
-    else if ("thread_id" in event.data && event.data.thread_id === message.message_id) applyToParent(copy, event);
+    else if ("thread_id" in event.data && event.data.thread_id === message.message_id)
+      applyToParent(copy, event);
   }
   return copy;
 }
@@ -149,13 +151,15 @@ function remember(channelId: Id): void {
 
 function trim(channelId: Id, keep: number): void {
   const timeline = state.timelines[channelId];
-  if (!timeline || timeline.status !== "ready" || timeline.busy || timeline.ids.length <= keep) return;
+  if (timeline?.status !== "ready" || timeline.busy || timeline.ids.length <= keep) return;
   setState(
     produce((draft) => {
       const run = draft.timelines[channelId];
       if (!run) return;
       const kept = keep > 0 && run.newer === null ? run.ids.slice(-keep) : [];
-      const inThreads = new Set(Object.entries(draft.threads).flatMap(([parent, thread]) => [parent, ...thread.ids]));
+      const inThreads = new Set(
+        Object.entries(draft.threads).flatMap(([parent, thread]) => [parent, ...thread.ids]),
+      );
       for (const id of run.ids.slice(0, run.ids.length - kept.length)) {
         if (!inThreads.has(id)) delete draft.messages[id];
       }
@@ -232,7 +236,8 @@ export async function loadFollowed(workspaceId: Id, more = false): Promise<void>
     batch(() => {
       for (const { parent } of page.results) {
         setState("following", parent.message_id, true);
-        if (!state.messages[parent.message_id]) setState("messages", parent.message_id, structuredClone(parent));
+        if (!state.messages[parent.message_id])
+          setState("messages", parent.message_id, structuredClone(parent));
       }
       setState("followed", workspaceId, (known) => ({
         items: more ? [...known.items, ...page.results] : page.results,

@@ -15,7 +15,10 @@ export { toasts };
 
 export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): void {
   const id = nextId++;
-  setToasts((all) => [...all.filter((one) => one.text !== text).slice(-3), { id, kind: "info", text, ...options }]);
+  setToasts((all) => [
+    ...all.filter((one) => one.text !== text).slice(-3),
+    { id, kind: "info", text, ...options },
+  ]);
   setTimeout(() => dismiss(id), options.kind === "error" ? 8000 : 4000);
 }
 

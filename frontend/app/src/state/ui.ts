@@ -43,17 +43,19 @@ export const [emojiRequest, pickEmoji] = createSignal<EmojiRequest | null>(null)
 
 const stored = kept("theme");
 const [theme, writeTheme] = createSignal<Theme>(stored === "light" || stored === "dark" ? stored : "system");
+
 export { theme };
 
 export function setTheme(value: Theme): void {
   writeTheme(value);
   keep("theme", value === "system" ? null : value);
-  if (value === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = value;
+  if (value === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = value;
 }
 
 const [now, setNow] = createSignal(Date.now());
 setInterval(() => setNow(Date.now()), 30_000);
+
 /** The clock for words like "Today"; moves every half minute. */
 export { now };
 
@@ -61,4 +63,5 @@ const [pageActive, setPageActive] = createSignal(!document.hidden && document.ha
 const look = () => setPageActive(!document.hidden && document.hasFocus());
 for (const event of ["focus", "blur"]) window.addEventListener(event, look);
 document.addEventListener("visibilitychange", look);
+
 export { pageActive };

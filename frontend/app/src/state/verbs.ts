@@ -9,7 +9,12 @@ import { setDrawer } from "./ui";
 
 /* What a person does, each with its way back when the server says no. */
 
-export function sendMessage(message: { channel_id: Id; text: string; thread_id?: Id; also_in_channel?: boolean }): boolean {
+export function sendMessage(message: {
+  channel_id: Id;
+  text: string;
+  thread_id?: Id;
+  also_in_channel?: boolean;
+}): boolean {
   try {
     socket.send(message);
     return true;
@@ -44,7 +49,9 @@ export async function toggleReaction(message: Message, emoji: string, on?: boole
   };
   show(want);
   try {
-    await (want ? rest.messages.react(message.message_id, emoji) : rest.messages.unreact(message.message_id, emoji));
+    await (want
+      ? rest.messages.react(message.message_id, emoji)
+      : rest.messages.unreact(message.message_id, emoji));
   } catch (error) {
     show(!want);
     toastError(error);
@@ -141,7 +148,9 @@ export async function copyLink(message: Message): Promise<void> {
   const channel = state.channels[message.channel_id];
   if (!channel) return;
   const place =
-    message.thread_id && !message.also_in_channel ? { thread: message.thread_id } : { message: message.message_id };
+    message.thread_id && !message.also_in_channel
+      ? { thread: message.thread_id }
+      : { message: message.message_id };
   await copyText(location.origin + href({ workspace: channel.workspace_id, channel: channel.id, ...place }));
   toast("Link copied.");
 }

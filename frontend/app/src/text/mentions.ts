@@ -23,7 +23,7 @@ export function highlightMentions(root: Node, mentions: readonly Mention[], me: 
       const span = document.createElement("span");
       const mine = mention.kind !== "user" || mention.user_id === me;
       span.className = mine ? "mention mention-me" : "mention";
-      if (mention.user_id) span.dataset["userId"] = mention.user_id;
+      if (mention.user_id) span.dataset.userId = mention.user_id;
       span.textContent = `@${handle}`;
       pieces.push(span);
       end = match.index + 1 + handle.length;

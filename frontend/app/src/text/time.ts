@@ -23,7 +23,9 @@ export function dayName(day: number, now: number): string {
   const today = dayOf(now);
   if (day === today) return "Today";
   if (day >= today - 1.5 * DAY_MS && day < today) return "Yesterday";
-  return new Date(day).getFullYear() === new Date(now).getFullYear() ? dayFormat.format(day) : yearFormat.format(day);
+  return new Date(day).getFullYear() === new Date(now).getFullYear()
+    ? dayFormat.format(day)
+    : yearFormat.format(day);
 }
 
 export function ago(at: number, now: number): string {

@@ -27,7 +27,7 @@ _lock = threading.Lock()  # cqlengine keeps its connections in a module
 
 
 def qualified(statement: str, keyspace: str) -> str:
-    """With the keyspace before each table, so that a session needs no USE, which prepared statements must not rest on."""
+    """With the keyspace before each table: prepared statements must not rest on a session's USE."""
     return _TABLE.sub(rf"\1 {keyspace}.\2", statement)
 
 
@@ -49,9 +49,7 @@ def drop(hosts: Sequence[str], port: int, credentials: tuple[str, str] | None, k
 
 
 @contextlib.contextmanager
-def _session(
-    hosts: Sequence[str], port: int, credentials: tuple[str, str] | None, keyspace: str
-) -> Iterator[Session]:
+def _session(hosts: Sequence[str], port: int, credentials: tuple[str, str] | None, keyspace: str) -> Iterator[Session]:
     if not _NAME.fullmatch(keyspace):
         raise ValueError(f"{keyspace!r} can't name a keyspace")
     options: dict[str, Any] = {}

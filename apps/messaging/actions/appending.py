@@ -51,7 +51,7 @@ async def append(
     sealed: bytes | None = None,
     wait: bool = False,
 ) -> Appended:
-    """Durable on return. Raises UnavailableError when that is not known: the caller may repeat it under its dedupe key."""
+    """Durable on return. Raises UnavailableError when that is not known: repeat it under the same `dedupe`."""
 
     async def now() -> Position:
         try:

@@ -1,0 +1,20 @@
+"""Who may do what with a message, beyond what the channel allows. Pure."""
+
+from apps.conversations import policies as channels
+from apps.conversations.access import Access
+from apps.workspaces.policies import is_admin
+
+
+def can_edit(access: Access, sender_id: int) -> bool:
+    return sender_id == access.user_id and channels.can_post(access)
+
+
+def can_delete(access: Access, sender_id: int) -> bool:
+    """In an archived channel nothing changes any more, for nobody."""
+    if access.archived:
+        return False
+    return (sender_id == access.user_id and access.is_member) or is_admin(access.role)
+
+
+def can_react(access: Access) -> bool:
+    return channels.can_post(access)

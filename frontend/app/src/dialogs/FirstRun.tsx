@@ -1,0 +1,71 @@
+import { createSignal, type JSX, Show } from "solid-js";
+import { href, navigate } from "../router";
+import { refreshWorkspaces, rest, signOut } from "../state/session";
+import { state } from "../state/store";
+import { toastError } from "../state/toasts";
+import { createForm, FormError } from "./parts";
+
+/** Somebody without a workspace. */
+export default function FirstRun(): JSX.Element {
+  return (
+    <main class="auth-page" id="main">
+      <span class="brand">slackclone</span>
+      <div class="auth-card card">
+        <h1>Welcome, {state.me?.name}</h1>
+        <p class="muted first-run-text">
+          A workspace is where your team talks. Make one now and invite the others; if you were invited to
+          one, open the link of the invitation.
+        </p>
+        <WorkspaceForm submitLabel="Create workspace" />
+      </div>
+      <p class="auth-foot">
+        Signed in as {state.me?.email}.{" "}
+        <button type="button" class="link-button" onClick={() => void signOut().catch(toastError)}>
+          Sign out
+        </button>
+      </p>
+    </main>
+  );
+}
+
+export function WorkspaceForm(props: {
+  submitLabel: string;
+  onDone?: () => void;
+  onCancel?: () => void;
+}): JSX.Element {
+  const [name, setName] = createSignal("");
+  const form = createForm(async () => {
+    const workspace = await rest.workspaces.create(name().trim());
+    await refreshWorkspaces();
+    props.onDone?.();
+    navigate(href({ workspace: workspace.id }));
+  });
+  return (
+    <form class="form" onSubmit={form.onSubmit}>
+      <div class="field">
+        <label for="workspace-name">Workspace name</label>
+        <input
+          id="workspace-name"
+          required
+          maxLength={80}
+          autocomplete="organization"
+          placeholder="Acme, Book club, Room 4b…"
+          aria-invalid={form.error() !== null}
+          ref={(element) => queueMicrotask(() => element.focus())}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </div>
+      <FormError text={form.error()} />
+      <div class="form-actions">
+        <Show when={props.onCancel}>
+          <button type="button" class="btn" onClick={() => props.onCancel?.()}>
+            Cancel
+          </button>
+        </Show>
+        <button type="submit" class="btn btn-primary" disabled={form.busy() || !name().trim()}>
+          {form.busy() ? "Creating…" : props.submitLabel}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,244 @@
+import { createResource, createSignal, For, type JSX, Show } from "solid-js";
+import { Icon, type IconName } from "../components/Icon";
+import { rest, signOut } from "../state/session";
+import { myId, setState, state } from "../state/store";
+import { toast, toastError } from "../state/toasts";
+import { now, openDialog, setTheme, type Theme, theme } from "../state/ui";
+import { ago } from "../text/time";
+import { Tabs } from "./ChannelDetails";
+import { createForm, FormError, Modal } from "./parts";
+
+type Tab = "profile" | "appearance" | "sessions";
+
+export function Settings(props: { tab: Tab }): JSX.Element {
+  return (
+    <Modal title="Settings">
+      <Tabs
+        current={props.tab}
+        tabs={[
+          { id: "profile", label: "Profile" },
+          { id: "appearance", label: "Appearance" },
+          { id: "sessions", label: "Security" },
+        ]}
+        onChoose={(tab) => openDialog({ name: "settings", tab: tab as Tab })}
+      />
+      <Show when={props.tab === "profile"}>
+        <Profile />
+      </Show>
+      <Show when={props.tab === "appearance"}>
+        <Appearance />
+      </Show>
+      <Show when={props.tab === "sessions"}>
+        <Security />
+      </Show>
+    </Modal>
+  );
+}
+
+function Profile(): JSX.Element {
+  const [name, setName] = createSignal(state.me?.name ?? "");
+  const form = createForm(async () => {
+    const me = await rest.me.update({ name: name().trim() });
+    setState("me", me);
+    for (const workspaceId of state.workspaceIds) {
+      if (state.members[workspaceId]?.[myId()]) setState("members", workspaceId, myId(), "name", me.name);
+    }
+    toast("Saved.");
+  });
+  return (
+    <div class="form" role="tabpanel">
+      <form class="form" onSubmit={form.onSubmit}>
+        <div class="field">
+          <label for="my-name">Your name</label>
+          <input
+            id="my-name"
+            required
+            maxLength={80}
+            autocomplete="name"
+            value={name()}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
+        </div>
+        <div class="field">
+          <span class="label">E-mail</span>
+          <span class="muted">{state.me?.email}</span>
+        </div>
+        <FormError text={form.error()} />
+        <div class="form-actions">
+          <button
+            type="submit"
+            class="btn btn-primary"
+            disabled={form.busy() || !name().trim() || name().trim() === state.me?.name}
+          >
+            Save
+          </button>
+        </div>
+      </form>
+      <div class="setting">
+        <div>
+          <strong>Sign out</strong>
+          <p class="hint">Drafts and unsent messages in this browser are removed.</p>
+        </div>
+        <button type="button" class="btn" onClick={() => void signOut().catch(toastError)}>
+          <Icon name="leave" size={16} /> Sign out
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Appearance(): JSX.Element {
+  const themes: { id: Theme; label: string; icon: IconName }[] = [
+    { id: "system", label: "System", icon: "monitor" },
+    { id: "light", label: "Light", icon: "sun" },
+    { id: "dark", label: "Dark", icon: "moon" },
+  ];
+  return (
+    <div class="form" role="tabpanel">
+      <fieldset class="themes">
+        <legend class="label">Theme</legend>
+        <For each={themes}>
+          {(one) => (
+            <label class="theme-choice" classList={{ "theme-chosen": theme() === one.id }}>
+              <input
+                type="radio"
+                class="visually-hidden"
+                name="theme"
+                checked={theme() === one.id}
+                onChange={() => setTheme(one.id)}
+              />
+              <span class={`theme-sample theme-sample-${one.id}`} aria-hidden="true">
+                <Icon name={one.icon} size={20} />
+              </span>
+              {one.label}
+            </label>
+          )}
+        </For>
+      </fieldset>
+    </div>
+  );
+}
+
+function Security(): JSX.Element {
+  const [sessions, { refetch }] = createResource(() => rest.me.sessions());
+  const [current, setCurrent] = createSignal("");
+  const [password, setPassword] = createSignal("");
+  const form = createForm(async () => {
+    await rest.me.password({ current: current(), password: password() });
+    setCurrent("");
+    setPassword("");
+    toast("Password changed. Your other sessions were signed out.");
+    void refetch();
+  });
+  return (
+    <div class="form" role="tabpanel">
+      <h3>Where you are signed in</h3>
+      <ul class="sessions" aria-label="Sessions" aria-busy={sessions.loading}>
+        <For
+          each={sessions.error ? [] : (sessions.latest?.results ?? [])}
+          fallback={
+            <li class="side-empty">{sessions.loading ? "Loading…" : "The sessions did not load."}</li>
+          }
+        >
+          {(session) => (
+            <li class="session">
+              <Icon name={session.kind === "browser" ? "monitor" : "code"} size={20} />
+              <div class="grow">
+                <strong>{deviceOf(session.user_agent, session.kind)}</strong>
+                <div class="muted">
+                  {session.current ? "This session" : `Last seen ${ago(session.last_seen_at, now())}`}
+                  {session.ip ? ` · ${session.ip}` : ""}
+                </div>
+              </div>
+              <Show when={!session.current} fallback={<span class="tag tag-good">Active</span>}>
+                <button
+                  type="button"
+                  class="btn btn-sm"
+                  aria-label={`Sign out ${deviceOf(session.user_agent, session.kind)}`}
+                  onClick={() =>
+                    void rest.me
+                      .endSession(session.id)
+                      .then(() => refetch())
+                      .catch(toastError)
+                  }
+                >
+                  Sign out
+                </button>
+              </Show>
+            </li>
+          )}
+        </For>
+      </ul>
+      <h3>Change your password</h3>
+      <form class="form" onSubmit={form.onSubmit}>
+        <input
+          type="text"
+          class="visually-hidden"
+          autocomplete="username"
+          tabIndex={-1}
+          value={state.me?.email}
+          readonly
+          aria-hidden="true"
+        />
+        <div class="field">
+          <label for="current-password">Current password</label>
+          <input
+            id="current-password"
+            type="password"
+            required
+            autocomplete="current-password"
+            value={current()}
+            onInput={(event) => setCurrent(event.currentTarget.value)}
+          />
+        </div>
+        <div class="field">
+          <label for="new-password">New password</label>
+          <input
+            id="new-password"
+            type="password"
+            required
+            minLength={8}
+            autocomplete="new-password"
+            value={password()}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        </div>
+        <FormError text={form.error()} />
+        <div class="form-actions">
+          <button
+            type="submit"
+            class="btn btn-primary"
+            disabled={form.busy() || !current() || password().length < 8}
+          >
+            Change password
+          </button>
+        </div>
+      </form>
+    </div>
+  );
+}
+
+function deviceOf(agent: string, kind: string): string {
+  if (kind === "api") return agent.split(/[ /]/)[0] || "API client";
+  const browser = /Edg\//.test(agent)
+    ? "Edge"
+    : /Firefox\//.test(agent)
+      ? "Firefox"
+      : /Chrom(?:e|ium)\//.test(agent)
+        ? "Chrome"
+        : /Safari\//.test(agent)
+          ? "Safari"
+          : "A browser";
+  const system = /Android/.test(agent)
+    ? "Android"
+    : /iPhone|iPad/.test(agent)
+      ? "iOS"
+      : /Mac OS/.test(agent)
+        ? "macOS"
+        : /Windows/.test(agent)
+          ? "Windows"
+          : /Linux/.test(agent)
+            ? "Linux"
+            : "";
+  return system ? `${browser} on ${system}` : browser;
+}

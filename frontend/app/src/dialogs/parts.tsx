@@ -1,0 +1,211 @@
+import { Dialog } from "@kobalte/core/dialog";
+import type { Id, Member } from "@slackclone/client";
+import { createResource, createSignal, For, type JSX, onCleanup, Show } from "solid-js";
+import { Avatar } from "../components/Avatar";
+import { Icon } from "../components/Icon";
+import { putMembers, rest } from "../state/session";
+import { myId } from "../state/store";
+import { explain } from "../state/toasts";
+import { openDialog } from "../state/ui";
+
+export const close = (): void => {
+  openDialog(null);
+};
+
+export function Modal(props: {
+  title: string;
+  description?: string;
+  size?: "sm" | "md" | "lg";
+  hideTitle?: boolean;
+  top?: boolean;
+  children: JSX.Element;
+}): JSX.Element {
+  return (
+    <Dialog open onOpenChange={(open) => !open && close()}>
+      <Dialog.Portal>
+        <Dialog.Overlay class="overlay" />
+        <div class="modal-place" classList={{ "modal-top": props.top === true }}>
+          <Dialog.Content class={`modal modal-${props.size ?? "md"}`}>
+            <header class="modal-head" classList={{ "visually-hidden": props.hideTitle === true }}>
+              <Dialog.Title class="modal-title">{props.title}</Dialog.Title>
+              <Dialog.CloseButton class="tool" aria-label="Close">
+                <Icon name="x" />
+              </Dialog.CloseButton>
+            </header>
+            <Show when={props.description}>
+              <Dialog.Description class="modal-text">{props.description}</Dialog.Description>
+            </Show>
+            {props.children}
+          </Dialog.Content>
+        </div>
+      </Dialog.Portal>
+    </Dialog>
+  );
+}
+
+/** One form: a submission at a time, and what the server said against it. */
+export function createForm(submit: () => Promise<unknown>) {
+  const [busy, setBusy] = createSignal(false);
+  const [error, setError] = createSignal<string | null>(null);
+  return {
+    busy,
+    error,
+    setError,
+    onSubmit: async (event: Event) => {
+      event.preventDefault();
+      if (busy()) return;
+      setBusy(true);
+      setError(null);
+      try {
+        await submit();
+      } catch (reason) {
+        setError(explain(reason));
+      }
+      setBusy(false);
+    },
+  };
+}
+
+export function FormError(props: { text: string | null }): JSX.Element {
+  return (
+    <Show when={props.text}>
+      <p class="alert alert-error" role="alert">
+        {props.text}
+      </p>
+    </Show>
+  );
+}
+
+export function createDebounced(ms = 180): [() => string, (value: string) => void] {
+  const [value, setValue] = createSignal("");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(timer));
+  return [
+    value,
+    (next) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => setValue(next), ms);
+    },
+  ];
+}
+
+/** People of a workspace, found by name or handle, chosen as chips. */
+export function PeoplePicker(props: {
+  workspaceId: Id;
+  label: string;
+  chosen: readonly Member[];
+  onChange: (members: readonly Member[]) => void;
+  exclude?: ReadonlySet<Id>;
+  includeSelf?: boolean;
+  max?: number;
+}): JSX.Element {
+  let input!: HTMLInputElement;
+  const [query, setQuery] = createDebounced();
+  const [active, setActive] = createSignal(0);
+  const [found] = createResource(
+    () => ({ id: props.workspaceId, q: query() }),
+    async ({ id, q }) => {
+      const page = await rest.workspaces.members(id, { limit: 50, ...(q.trim() ? { q: q.trim() } : {}) });
+      putMembers(id, page.results);
+      setActive(0);
+      return page.results;
+    },
+  );
+  const options = () =>
+    (found.latest ?? []).filter(
+      (member) =>
+        member.active &&
+        !props.exclude?.has(member.user_id) &&
+        (props.includeSelf || member.user_id !== myId()) &&
+        !props.chosen.some((one) => one.user_id === member.user_id),
+    );
+  const full = () => props.chosen.length >= (props.max ?? 100);
+  const add = (member: Member) => {
+    if (full()) return;
+    props.onChange([...props.chosen, member]);
+    input.value = "";
+    setQuery("");
+    input.focus();
+  };
+  const remove = (id: Id) => props.onChange(props.chosen.filter((one) => one.user_id !== id));
+  const onKeyDown = (event: KeyboardEvent) => {
+    const count = options().length;
+    if (event.key === "ArrowDown" && count > 0) setActive((n) => (n + 1) % count);
+    else if (event.key === "ArrowUp" && count > 0) setActive((n) => (n + count - 1) % count);
+    else if (event.key === "Enter" && (input.value.trim() || props.chosen.length === 0)) {
+      const member = options()[active()];
+      if (member) add(member);
+    } else if (event.key === "Backspace" && input.value === "") {
+      const last = props.chosen.at(-1);
+      if (last) remove(last.user_id);
+      return;
+    } else return;
+    event.preventDefault();
+  };
+  return (
+    <div class="people">
+      <div class="people-box">
+        <For each={props.chosen}>
+          {(member) => (
+            <span class="chip">
+              <Avatar id={member.user_id} name={member.name} size="xs" />
+              {member.name}
+              <button
+                type="button"
+                aria-label={`Remove ${member.name}`}
+                onClick={() => remove(member.user_id)}
+              >
+                <Icon name="x" size={13} />
+              </button>
+            </span>
+          )}
+        </For>
+        <input
+          ref={input}
+          type="text"
+          autocomplete="off"
+          aria-label={props.label}
+          placeholder={props.chosen.length === 0 ? "Search by name or @handle" : ""}
+          role="combobox"
+          aria-expanded="true"
+          aria-controls="people-options"
+          aria-activedescendant={options().length > 0 ? `person-${options()[active()]?.user_id}` : undefined}
+          disabled={full()}
+          onInput={(event) => setQuery(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+      </div>
+      <div class="people-options" id="people-options" role="listbox" aria-label="People">
+        <For
+          each={options()}
+          fallback={
+            <p class="side-empty">
+              {found.loading ? "Searching…" : query() ? "Nobody found." : "Nobody else here yet."}
+            </p>
+          }
+        >
+          {(member, index) => (
+            <div
+              class="person"
+              classList={{ "person-active": index() === active() }}
+              id={`person-${member.user_id}`}
+              role="option"
+              tabIndex={-1}
+              aria-selected={index() === active()}
+              onPointerMove={() => setActive(index())}
+              onClick={() => add(member)}
+              onKeyDown={(event) => event.key === "Enter" && add(member)}
+            >
+              <Avatar id={member.user_id} name={member.name} size="sm" bot={member.is_bot} />
+              <strong class="clip">{member.name}</strong>
+              <span class="muted clip">@{member.handle}</span>
+              <Show when={member.is_bot}>
+                <span class="tag">Bot</span>
+              </Show>
+            </div>
+          )}
+        </For>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,482 @@
+"""The socket as a client sees it: a real server, a real WebSocket client, the rooms below doubled."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from channels.routing import URLRouter
+from django.conf import settings
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from apps.core.errors import ForbiddenError, InvalidError, RateLimitedError
+from apps.gateway import consumers, hub as hub_module, session, tokens
+from apps.gateway.hub import Hub
+from tests.unit.gateway.conftest import serving
+from tests.unit.gateway.doubles import Client, World, event
+
+ORIGIN = settings.ALLOWED_ORIGINS[0]
+COOKIE = {"Cookie": f"a=b; {settings.SESSION_COOKIE_NAME}=user.1"}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "RESUME_GRACE_S", 0.05)
+
+
+# -- who is there
+
+
+async def test_a_token_in_the_subprotocol(served: World, hub: Hub) -> None:
+    async with served.client("user.42") as client:
+        hello = await client.hello()
+        assert client.connection.subprotocol == "slackclone.v1"
+    assert hello["user_id"] == "42"
+    assert hello["heartbeat_ms"] == 30_000
+    assert hello["resumed"] is False
+    assert hello["gateway"] == "g1"
+
+
+async def test_a_token_in_the_first_frame(served: World) -> None:
+    async with served.client(None) as client:
+        await client.send({"t": "auth", "token": "user.42"})
+        assert (await client.next())["user_id"] == "42"
+
+
+async def test_a_cookie_with_an_origin_that_is_ours(served: World) -> None:
+    async with served.client(None, origin=ORIGIN, additional_headers=COOKIE) as client:
+        assert (await client.next())["user_id"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("token", "origin", "headers", "code"),
+    [
+        ("nobody.1", None, {}, 4401),
+        (None, ORIGIN, {"Cookie": f"{settings.SESSION_COOKIE_NAME}=nobody"}, 4401),
+        (None, None, COOKIE, 4403),
+        (None, "https://evil.example", COOKIE, 4403),
+        (None, "null", COOKIE, 4403),
+        (None, ORIGIN + ".evil.example", COOKIE, 4403),
+        ("user.1", "https://evil.example", {}, 4403),
+    ],
+)
+async def test_who_is_turned_away(
+    served: World, hub: Hub, token: str | None, origin: str | None, headers: dict[str, str], code: int
+) -> None:
+    async with served.client(token, origin=origin, additional_headers=headers) as client:
+        assert await client.close_code() == code
+    assert hub.users == {}
+
+
+@pytest.mark.parametrize("first", [{"t": "ping"}, {"t": "subscribe", "streams": {}}, {"t": "auth", "token": "nobody.1"}])
+async def test_a_first_frame_that_proves_nothing(served: World, hub: Hub, first: Any) -> None:
+    async with served.client(None) as client:
+        await client.send(first)
+        assert (await client.next())["code"] == "unauthenticated"
+        assert await client.close_code() == 4401
+    assert hub.users == {}
+
+
+async def test_no_proof_in_time(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "AUTH_DEADLINE_S", 0.05)
+    async with served.client(None) as client:
+        assert await client.close_code() == 4401
+
+
+async def test_a_full_gateway_refuses_before_any_work(served: World, hub: Hub) -> None:
+    hub.max_sockets = 1
+    async with served.client() as client:
+        await client.hello()
+        with pytest.raises(InvalidStatus) as refused:
+            async with served.client():
+                pass
+    assert refused.value.response.status_code == 503
+    assert int(refused.value.response.headers["Retry-After"]) > 0
+    assert hub.stats.refused == 1
+
+
+async def test_places_are_free_again_when_sockets_end(served: World, hub: Hub) -> None:
+    hub.max_sockets = 1
+    for _ in range(3):
+        async with served.client() as client:
+            await client.hello()
+        async with asyncio.timeout(5):
+            while hub.connected:
+                await asyncio.sleep(0.005)
+    assert hub.users == {}
+
+
+# -- frames
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        "true",
+        '"ping"',
+        '{"t":"nope","id":5}',
+        '{"t":5,"id":5}',
+        '{"t":"send","id":5}',
+        '{"t":"send","id":5,"channel_id":"1","text":7}',
+        '{"t":"send","id":5,"channel_id":1,"text":"x"}',
+        '{"t":"send","id":5,"channel_id":"-1","text":"x"}',
+        '{"t":"send","id":5,"channel_id":"1","text":"\\ud800"}',
+        '{"t":"send","id":5,"channel_id":"1","text":"x","also_in_channel":"yes"}',
+        '{"t":"subscribe","id":5,"streams":["c:1"]}',
+        '{"t":"subscribe","id":5,"streams":{"c:1":-1}}',
+        '{"t":"subscribe","id":5,"streams":{"c:1":1.5}}',
+        '{"t":"subscribe","id":5,"streams":{"c:1":1e400}}',
+        '{"t":"subscribe","id":5,"streams":{"' + "c" * 100 + '":1}}',
+        '{"t":"react","id":5,"message_id":"1","emoji":"x","on":1}',
+        '{"t":"ping","id":' + "[" * 30_000,
+        '{"t":"ping","x":' + '{"a":' * 8_000 + "1" + "}" * 8_000 + "}",
+        b'{"t":"ping"}',
+        b"\x00\xff",
+    ],
+)
+async def test_malformed_frames_are_told_and_change_nothing(served: World, bad: str | bytes) -> None:
+    async with served.client() as client:
+        await client.hello()
+        await client.send(bad)
+        error = await client.next()
+        assert (error["t"], error["code"]) == ("error", "invalid")
+        assert error["id"] in {None, 5}
+        assert "Traceback" not in error["detail"]
+        await client.send({"t": "ping", "id": 6})
+        assert await client.next() == {"t": "pong", "id": 6}
+    assert served.posts == []
+
+
+async def test_too_many_malformed_frames(served: World) -> None:
+    async with served.client() as client:
+        await client.hello()
+        for _ in range(session.MAX_ERRORS + 1):
+            await client.send("{")
+        assert await client.close_code() == 4429
+
+
+async def test_a_frame_too_large(served: World) -> None:
+    async with served.client() as client:
+        await client.hello()
+        await client.send(json.dumps({"t": "ping", "id": "x" * settings.FRAME_MAX_BYTES}))
+        assert await client.close_code() == 4413
+
+
+async def test_frames_before_hello_are_not_lost(served: World) -> None:
+    async with served.client(None) as client:
+        await client.send({"t": "auth", "token": "user.1"})
+        await client.send({"t": "subscribe", "id": "first", "streams": {"c:1": None}})
+        await client.send({"t": "ping", "id": 2})
+        assert (await client.next())["t"] == "hello"
+        kinds = {(frame["t"], frame["id"]) for frame in [await client.next(), await client.next()]}
+        assert kinds == {("subscribed", "first"), ("pong", 2)}
+
+
+async def test_a_flood_is_slowed_and_answered(served: World, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "TICK_S", 0.05)
+    monkeypatch.setattr(session, "_MAX_FRAMES_PER_TICK", 100)
+    hub.start()
+    async with served.client() as client:
+        await client.hello()
+        for number in range(1000):
+            await client.send({"t": "ping", "id": number})
+        assert [(await client.next())["id"] for _ in range(1000)] == list(range(1000))
+        assert hub.tick > 5
+
+
+# -- commands
+
+
+async def test_a_send_is_acknowledged(served: World) -> None:
+    async with served.client("user.3") as client:
+        await client.hello()
+        await client.send({"t": "send", "id": 3, "channel_id": "9", "text": "hi", "client_msg_id": "a", "retry": True})
+        ack = await client.next()
+    assert ack == {"t": "ack", "id": 3, "client_msg_id": "a", "message_id": "5001", "timestamp": 1234}
+    [post] = served.posts
+    assert post["actor"].user_id == 3
+    assert (post["channel_id"], post["text"], post["retry"], post["kind"]) == (9, "hi", True, "text")
+
+
+async def test_acks_keep_the_order_of_the_sends(served: World) -> None:
+    served.post_gates["slow"] = asyncio.Event()
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "send", "id": 1, "channel_id": "1", "text": "slow"})
+        await client.send({"t": "send", "id": 2, "channel_id": "2", "text": "quick"})
+        await client.send({"t": "send", "id": 3, "channel_id": "1", "text": "after slow"})
+        async with asyncio.timeout(5):
+            while not served.posts:
+                await asyncio.sleep(0.005)
+        served.post_gates["slow"].set()
+        assert [(await client.next())["id"] for _ in range(3)] == [1, 2, 3]
+    assert [post["text"] for post in served.posts] == ["quick", "slow", "after slow"]
+
+
+async def test_more_sends_than_are_let_in_flight(served: World, hub: Hub) -> None:
+    served.post_gates["0"] = asyncio.Event()
+    async with served.client() as client:
+        await client.hello()
+        for number in range(300):
+            await client.send({"t": "send", "id": number, "channel_id": str(number + 1), "text": str(number)})
+        await asyncio.sleep(0.1)
+        assert len(served.posts) < session.MAX_IN_FLIGHT
+        served.post_gates["0"].set()
+        assert [(await client.next())["id"] for _ in range(300)] == list(range(300))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "more"),
+    [
+        (RateLimitedError("Slower.", retry_after=0.5), "rate_limited", {"retry_after": 0.5}),
+        (ForbiddenError("No."), "forbidden", {}),
+        (InvalidError(errors={"text": ["is empty"]}), "invalid", {"errors": {"text": ["is empty"]}}),
+    ],
+)
+async def test_refusals_name_the_frame(served: World, error: Any, code: str, more: dict[str, Any]) -> None:
+    served.post_error = error
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "send", "id": "mine", "channel_id": "1", "text": "x"})
+        assert await client.next() == {"t": "error", "id": "mine", "code": code, "detail": error.detail, **more}
+
+
+async def test_a_failure_of_ours_tells_nothing_inside(served: World, caplog: pytest.LogCaptureFixture) -> None:
+    served.post_error = RuntimeError("secret")  # type: ignore[assignment]
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "send", "id": 1, "channel_id": "1", "text": "x"})
+        error = await client.next()
+    assert error["code"] == "internal"
+    assert "secret" not in json.dumps(error)
+    assert "secret" in caplog.text
+
+
+async def test_an_id_too_large_names_nothing(served: World) -> None:
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "delete", "id": 1, "message_id": "9999999999999999999"})
+        assert (await client.next())["code"] == "not_found"
+    assert served.posts == []
+
+
+async def test_edit_delete_and_react(served: World) -> None:
+    async with served.client() as client:
+        await client.hello()
+        for frame in (
+            {"t": "edit", "id": 1, "message_id": "7", "text": "new"},
+            {"t": "delete", "id": 2, "message_id": "7"},
+            {"t": "react", "id": 3, "message_id": "7", "emoji": "👍", "on": True},
+            {"t": "react", "id": 4, "message_id": "7", "emoji": "👍", "on": False},
+        ):
+            await client.send(frame)
+            assert await client.next() == {"t": "ok", "id": frame["id"]}
+    assert [post.get("text", post.get("emoji")) for post in served.posts] == ["new", None, "👍", "👍"]
+
+
+# -- following
+
+
+async def test_events_reach_who_subscribed(served: World) -> None:
+    served.store.fill("c:1", 3)
+    served.hidden.add(2)
+    async with served.client() as client:
+        await client.hello()
+        answer = await client.subscribe(c_1=1, c_2=None)
+        assert answer["denied"] == ["c:2"]
+        assert answer["streams"] == {"c:1": {"seq": 3, "count": 3, "mode": "push"}}
+        served.broadcast.events(event("c:1", 4))
+        assert (await client.next())["seq"] == 4
+        await client.send({"t": "unsubscribe", "id": 2, "streams": ["c:1"]})
+        assert await client.next() == {"t": "ok", "id": 2}
+        served.broadcast.events(event("c:1", 5))
+        await client.send({"t": "ping", "id": 3})
+        assert (await client.next())["t"] == "pong"
+
+
+async def test_missed_events_come_before_the_answer(served: World) -> None:
+    served.store.fill("c:1", 5)
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "subscribe", "id": 1, "streams": {"c:1": 2}})
+        frames = [await client.next() for _ in range(4)]
+    assert [frame.get("seq") for frame in frames[:3]] == [3, 4, 5]
+    assert frames[3]["t"] == "subscribed"
+
+
+async def test_a_subscription_while_the_store_is_down(served: World) -> None:
+    served.store.down = True
+    async with served.client() as client:
+        await client.hello()
+        await client.send({"t": "subscribe", "id": 1, "streams": {"c:1": None}})
+        error = await client.next()
+        assert (error["id"], error["code"], error["retry_after"]) == (1, "unavailable", 1)
+        served.store.down = False
+        assert (await client.subscribe(c_1=None))["streams"]["c:1"]["seq"] == 0
+
+
+async def test_the_session_is_revoked(served: World) -> None:
+    async with served.client("user.1.99") as client:
+        await client.hello()
+        served.broadcast.signal("u:1", "session.revoked", "99")
+        assert await client.close_code() == 4410
+
+
+# -- resuming
+
+
+async def resume(client: Client, hello: Any, **streams: int) -> Any:
+    named = {name.replace("_", ":"): seq for name, seq in streams.items()}
+    await client.send({"t": "resume", "session": hello["session"], "token": hello["token"], "streams": named})
+    return await client.next("hello")
+
+
+async def test_after_a_drop_everything_missed_and_nothing_twice(served: World) -> None:
+    served.store.fill("c:1", 2)
+    async with served.client() as client:
+        before = await client.hello()
+        await client.subscribe(c_1=None)
+    served.store.fill("c:1", 6)
+    async with served.client() as client:
+        hello = await resume(client, before, c_1=2)
+        assert (hello["resumed"], hello["session"]) == (True, before["session"])
+        assert [(await client.next())["seq"] for _ in range(4)] == [3, 4, 5, 6]
+        answer = await client.next()
+        assert (answer["t"], answer["id"], answer["streams"]["c:1"]["seq"]) == ("subscribed", None, 6)
+        served.broadcast.events(event("c:1", 7))
+        assert (await client.next())["seq"] == 7
+
+
+async def test_a_resume_that_missed_too_much(served: World) -> None:
+    async with served.client() as client:
+        before = await client.hello()
+    served.store.fill("c:1", 3000)
+    served.store.fill("c:2", 3)
+    async with served.client() as client:
+        await resume(client, before, c_1=2, c_2=2)
+        assert await client.next() == {"t": "resync", "stream": "c:1", "seq": 3000}
+        assert (await client.next())["seq"] == 3
+        assert (await client.next())["t"] == "subscribed"
+
+
+async def test_the_older_socket_of_a_session_is_told_to_go(served: World) -> None:
+    async with served.client() as old:
+        before = await old.hello()
+        async with served.client() as new:
+            await resume(new, before)
+            assert await old.close_code() == 4409
+            await new.send({"t": "ping", "id": 1})
+            assert (await new.next("pong"))["id"] == 1
+
+
+@pytest.mark.parametrize("change", [{"token": "0" * 40}, {"session": "another"}, {"token": "é"}])
+async def test_a_session_that_cannot_be_resumed_is_a_fresh_one(served: World, change: dict[str, str]) -> None:
+    async with served.client() as client:
+        before = await client.hello()
+    async with served.client() as client:
+        hello = await resume(client, before | change, c_1=0)
+        assert hello["resumed"] is False
+        assert hello["session"] not in {before["session"], "another"}
+
+
+async def test_anothers_session_cannot_be_resumed(served: World) -> None:
+    async with served.client("user.1") as client:
+        before = await client.hello()
+        async with served.client("user.2") as thief:
+            hello = await resume(thief, before)
+            assert hello["resumed"] is False
+        await client.send({"t": "ping", "id": 1})
+        assert (await client.next())["t"] == "pong"
+
+
+async def test_a_resume_goes_on_when_the_store_returns(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_RESUME_AGAIN_S", 0.02)
+    served.store.fill("c:1", 2)
+    async with served.client() as client:
+        before = await client.hello()
+    served.store.down = True
+    async with served.client() as client:
+        await resume(client, before, c_1=1)
+        await client.send({"t": "send", "id": 1, "channel_id": "1", "text": "x"})
+        assert (await client.next())["t"] == "ack"
+        served.store.down = False
+        assert (await client.next())["seq"] == 2
+        assert (await client.next())["t"] == "subscribed"
+
+
+async def test_who_says_nothing_gets_a_fresh_session(served: World) -> None:
+    async with served.client() as client:
+        assert (await client.next())["resumed"] is False
+
+
+def test_a_resume_token_is_bound_to_its_session_and_user() -> None:
+    token = tokens.mint("s", 1)
+    assert tokens.valid(token, "s", 1)
+    assert not tokens.valid(token, "s", 2)
+    assert not tokens.valid(token, "t", 1)
+
+
+# -- leaving
+
+
+async def test_draining(served: World, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "_DRAIN_GRACE_S", 0.05)
+    async with served.client() as client:
+        await client.hello()
+        draining = asyncio.create_task(hub.drain(0.05))
+        frame = await client.next()
+        assert frame["t"] == "reconnect"
+        assert 0 <= frame["after_ms"] <= 50
+        with pytest.raises(InvalidStatus):
+            async with served.client():
+                pass
+        assert await client.close_code() == 1012
+        await draining
+
+
+# -- other servers
+
+
+async def speaks(world: World) -> None:
+    world.store.fill("c:1", 2)
+    async with world.client() as client:
+        before = await client.hello()
+        assert (await client.subscribe(c_1=1))["streams"]["c:1"]["seq"] == 2
+        world.broadcast.events(event("c:1", 3))
+        assert (await client.next("event"))["seq"] == 3
+        await client.send({"t": "send", "id": 1, "channel_id": "1", "text": "x"})
+        assert (await client.next())["t"] == "ack"
+        await client.send("{")
+        assert (await client.next())["code"] == "invalid"
+        async with world.client() as other:
+            await resume(other, before)
+            assert await client.close_code() == 4409
+    async with world.client("nobody.1") as client:
+        assert await client.close_code() == 4401
+    async with world.client() as client:
+        await client.hello()
+        await client.send(json.dumps({"t": "ping", "id": "x" * settings.FRAME_MAX_BYTES}))
+        assert await client.close_code() == 4413
+
+
+async def test_stock_uvicorn_serves_the_same_consumer(world: World, hub: Hub) -> None:
+    from apps.gateway.routing import websocket_urlpatterns
+
+    config = uvicorn.Config(
+        URLRouter(websocket_urlpatterns), ws="websockets-sansio", log_config=None, lifespan="off", loop="none"
+    )
+    async with serving(None, uvicorn.Server(config)) as port:
+        world.port = port
+        await speaks(world)
+        async with asyncio.timeout(5):
+            while hub.connected:
+                await asyncio.sleep(0.005)
+    assert not hub.users
