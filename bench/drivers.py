@@ -69,10 +69,13 @@ class Worker:
             await asyncio.sleep(0.02)
         got = [listener.frames - base for listener, base in zip(self.listeners, self.base, strict=True)]
         found: Counter[int] = Counter()
+        last: dict[int, int] = {}
         arrivals, sent = self.reference.arrivals, self.reference.sent
         for index in range(0, len(arrivals), 3):
             now = arrivals[index]
-            found.update([(now - sent[k]) // 100_000 for k in range(arrivals[index + 1], arrivals[index + 2])])
+            frames = range(arrivals[index + 1], arrivals[index + 2])
+            found.update([(now - sent[k]) // 100_000 for k in frames])
+            last.update(dict.fromkeys(frames, now))
         return {
             "deliveries": sum(got),
             "missing": sum(max(0, expected - have) for have in got),
@@ -81,6 +84,7 @@ class Worker:
             "reads": len(arrivals) // 3,
             "bytes": self.reference.bytes,
             "histogram": dict(found),
+            "last_ms": [(now - sent[k]) / 1e6 for k, now in sorted(last.items())],
         }
 
     async def hang_up(self) -> None:

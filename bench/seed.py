@@ -1,6 +1,7 @@
 """Many people in a workspace at once, straight into the database of a running product: hashing takes minutes.
 
-Run with the product's environment: `python -m bench.seed` reads {"workspace_id", "count", "prefix"} from standard input
+Run with the product's environment: `python -m bench.seed` reads {"workspace_id", "count", "prefix",
+"channel_id"?} from standard input
 and prints {"users": [{"id", "token"}]}. The rows are new ones, so no cache of the product can know better.
 """
 
@@ -12,14 +13,17 @@ from typing import Any
 
 import django
 from django.db import transaction
+from django.db.models import F
 
 
-def seed(workspace_id: int, count: int, prefix: str) -> list[dict[str, str]]:
+def seed(workspace_id: int, count: int, prefix: str, channel_id: int | None) -> list[dict[str, str]]:
     from apps.accounts.models import AuthSession, User
     from apps.accounts.tokens import sign_access
+    from apps.conversations.models import Channel, Membership
     from apps.core.clock import now
     from apps.core.ids import new_id
-    from apps.workspaces.models import Member, Role
+    from apps.workspaces.models import Member
+    from apps.workspaces.roles import Role
 
     at = now()
     users = [
@@ -34,6 +38,13 @@ def seed(workspace_id: int, count: int, prefix: str) -> list[dict[str, str]]:
         User.objects.bulk_create(users, batch_size=500)
         AuthSession.objects.bulk_create(sessions, batch_size=500)
         Member.objects.bulk_create(members, batch_size=500)
+        if channel_id is not None:
+            Membership.objects.bulk_create(
+                [Membership(channel_id=channel_id, user=user) for user in users], batch_size=500
+            )
+            Channel.objects.filter(id=channel_id).update(
+                member_count=F("member_count") + count, members_version=F("members_version") + 1
+            )
     return [
         {"id": str(user.pk), "token": sign_access(user_id=user.pk, session_id=session.pk, at=at)}
         for user, session in zip(users, sessions, strict=True)
@@ -48,7 +59,9 @@ def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)
     lease = leases.hold()
     try:
-        json.dump({"users": seed(int(asked["workspace_id"]), asked["count"], asked["prefix"])}, sys.stdout)
+        channel_id = int(asked["channel_id"]) if asked.get("channel_id") else None
+        users = seed(int(asked["workspace_id"]), asked["count"], asked["prefix"], channel_id)
+        json.dump({"users": users}, sys.stdout)
     finally:
         lease.release()
 

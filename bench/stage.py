@@ -84,11 +84,11 @@ class Stage:
         finally:
             await owner.close()
 
-    def seed(self, count: int) -> list[Seeded]:
-        """`count` more members of the workspace."""
+    def seed(self, count: int, *, channel_id: str | None = None) -> list[Seeded]:
+        """`count` more members of the workspace, and of a channel that nobody has used yet."""
         prefix = f"p{self._seeded}x"
         self._seeded += count
-        asked = {"workspace_id": self.workspace["id"], "count": count, "prefix": prefix}
+        asked = {"workspace_id": self.workspace["id"], "count": count, "prefix": prefix, "channel_id": channel_id}
         done = subprocess.run(
             [sys.executable, "-m", "bench.seed"],
             cwd=ROOT,

@@ -1,13 +1,14 @@
 import { fileURLToPath } from "node:url";
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import { mock } from "./mock/server.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-export default defineConfig({
+export default defineConfig(({ command, mode }) => ({
   root: at("app"),
-  base: "/static/dist/",
-  plugins: [solid()],
+  base: command === "build" ? "/static/dist/" : "/",
+  plugins: [solid(), ...(mode === "mock" ? [mock()] : [])],
   resolve: { alias: { "@slackclone/client": at("client/src/index.ts") } },
   build: {
     outDir: at("../static/dist"),
@@ -26,4 +27,4 @@ export default defineConfig({
     restoreMocks: true,
     sequence: { shuffle: true },
   },
-});
+}));

@@ -160,11 +160,14 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {"purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0}}
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
 
 # -- limits ---------------------------------------------------------------------------------------------------------
 MESSAGE_MAX_CHARS = 12_000
 MESSAGE_RATE_PER_S = int(os.environ.get("MESSAGE_RATE_PER_S", "50"))  # raised only by load tests
+MESSAGE_EMOJI_MAX = 50  # different ones on a message
+MESSAGE_REACTIONS_MAX = 2_000  # a row holds them, and every page of history reads them
 AUTH_RATE_FACTOR = float(
     os.environ.get("AUTH_RATE_FACTOR", "1")
 )  # scales the limits of sign-in, sign-up, reset, refresh
@@ -203,6 +206,8 @@ INSTALLED_APPS = [
     "apps.console",
     "apps.web",
 ]
+if "cassandra" in DATABASES:
+    INSTALLED_APPS.insert(0, "django_cassandra_engine")  # for manage.py sync_cassandra
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -232,6 +237,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,  # drf-spectacular's pages
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
@@ -293,6 +299,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/img/logo.svg",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
 }

@@ -14,8 +14,7 @@ from apps.accounts import actions, queries
 from apps.accounts.actions import TokenPair
 from apps.accounts.authentication import principal_of
 from apps.accounts.client import client_of
-from apps.accounts.models import EMAIL_MAX, NAME_MAX
-from apps.accounts.passwords import PASSWORD_MAX
+from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from apps.core import pagination
 from apps.core.fields import Id, Text
 

@@ -44,6 +44,13 @@ class CookieAuthentication(SessionAuthentication):
         return proof.user, principal
 
 
+def user_of(request: Request) -> User:
+    """The user behind an API view. Raises UnauthenticatedError."""
+    if not isinstance(request.user, User):
+        raise UnauthenticatedError
+    return request.user
+
+
 def principal_of(request: Any) -> Principal:
     """The caller of a view or of an API view. Raises UnauthenticatedError."""
     auth = getattr(request, "auth", None)

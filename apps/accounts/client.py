@@ -4,9 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Protocol
 
+from apps.accounts.sizes import USER_AGENT_MAX
 from apps.core.text import storable
-
-USER_AGENT_MAX = 300
 
 
 class HasMeta(Protocol):

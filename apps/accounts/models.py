@@ -6,12 +6,10 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
+from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, USER_AGENT_MAX
 from apps.core import ids
 from apps.core.clock import now
 from apps.core.ids import new_id
-
-EMAIL_MAX = 254
-NAME_MAX = 80
 
 
 class Users(BaseUserManager["User"]):
@@ -64,7 +62,7 @@ class AuthSession(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="auth_sessions")
     kind = models.CharField(max_length=8, choices=Kind)
     session_key = models.CharField(max_length=40, unique=True, null=True)
-    user_agent = models.CharField(max_length=300, blank=True)
+    user_agent = models.CharField(max_length=USER_AGENT_MAX, blank=True)
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(default=now, editable=False)
     last_seen_at = models.DateTimeField(default=now)

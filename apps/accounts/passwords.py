@@ -14,10 +14,10 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 
 from apps.accounts.models import User
+from apps.accounts.sizes import PASSWORD_MAX
 from apps.core.errors import InvalidError, UnavailableError
 from apps.core.text import storable
 
-PASSWORD_MAX = 256
 _PARALLEL = max(2, os.cpu_count() or 2)
 _PATIENCE_S = 5.0
 _slots = threading.BoundedSemaphore(_PARALLEL)

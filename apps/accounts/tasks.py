@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.accounts import mail
+from apps.accounts import mail, upkeep
 
 
 @shared_task(  # type: ignore[untyped-decorator]  # Celery has no types
@@ -10,3 +10,9 @@ from apps.accounts import mail
 )
 def send_password_reset(email: str) -> None:
     mail.send_password_reset(email)
+
+
+@shared_task(name="accounts.purge_ended")  # type: ignore[untyped-decorator]
+def purge_ended() -> None:
+    """Meant for beat, once an hour."""
+    upkeep.purge_ended()

@@ -43,11 +43,14 @@ def sealed_key_id(blob: bytes) -> int:
     return int(key_id)
 
 
-def unseal(blob: bytes, *, key: bytes, context: bytes) -> bytes:
+def unseal(blob: bytes, *, key: bytes | AESGCM, context: bytes) -> bytes:
+    """`key` may be given ready for use, which spares half the time of a short text."""
     sealed_key_id(blob)
     body = _HEADER.size + _NONCE_BYTES
     try:
-        return AESGCM(key).decrypt(blob[_HEADER.size : body], blob[body:], blob[: _HEADER.size] + context)
+        return (AESGCM(key) if isinstance(key, bytes) else key).decrypt(
+            blob[_HEADER.size : body], blob[body:], blob[: _HEADER.size] + context
+        )
     except InvalidTag as error:
         raise SealError from error
 

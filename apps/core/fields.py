@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.ids import MAX_ID
@@ -23,6 +24,7 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+@extend_schema_field({"type": "string", "pattern": "^[1-9][0-9]{0,18}$"})
 class Id(serializers.Field[int, Any, str, Any]):
     """An id: a string of digits in JSON, an int inside."""
 

@@ -26,7 +26,7 @@ from django.conf import settings
 from apps.core.clock import now_ms
 from apps.delivery import followups, metrics
 from apps.delivery.partitions import REWIND_S, Partition
-from apps.delivery.sequencing import Entry, Lookup, Sequencing, Unreadable, read
+from apps.delivery.sequencing import Entry, Limits, Lookup, Sequencing, Unreadable, read
 from apps.eventlog import deadletters
 from apps.eventlog.events import Batch, Duplicate, Sequenced
 from apps.eventlog.ports import Broadcast, Log, LogRecord, LogUnavailableError, Poll, Reader
@@ -46,6 +46,7 @@ ROUND_FAST_S = 0.1
 # A store that takes longer counts as down; live delivery does not wait for it.
 PATIENCE_S = 3.0
 PROBE_S = 1.0
+FIRST_PROBE_S = 0.05
 FOLLOWUPS_MAX = 20_000
 FOLLOWUP_S = 5.0
 BATCH_EVENTS = 100
@@ -84,6 +85,7 @@ class Sequencer:
         *,
         bucket_rows: int | None = None,
         window_ms: int | None = None,
+        limits: Limits | None = None,
         patience_s: float = PATIENCE_S,
         wants_followups: Callable[[Sequenced], bool] = followups.has_followups,
         hand_over: Callable[[Sequence[Sequenced]], None] = followups.enqueue,
@@ -99,10 +101,12 @@ class Sequencer:
             store,
             bucket_rows=bucket_rows or settings.STORE_BUCKET_ROWS,
             window_ms=settings.DEDUPE_WINDOW_S * 1000 if window_ms is None else window_ms,
+            limits=limits,
         )
         self._partitions: dict[int, Partition] = {}
         self._round = 0
         self._stored_round = 0
+        self._touched: set[str] = set()
         self._storing: asyncio.Task[None] | None = None
         self._down = False
         self._outages = 0
@@ -408,7 +412,7 @@ class Sequencer:
                 self._followups_ready.set()
         for partition, (first, end) in plan.spans.items():
             partition.note_stored(first, end, now)
-        self._streams.trim(plan.heads, self._stored_round)
+        self._touched.update(plan.heads)
         metrics.EVENTS.inc(len(plan.events))
 
     async def _keep(self, plan: Round) -> None:
@@ -457,7 +461,7 @@ class Sequencer:
         self._down = True
         self._outages += 1
         self._probe_failures = 0
-        self._probe_at = time.monotonic() + min(30.0, 0.05 * 2**self._outages)
+        self._probe_at = time.monotonic() + min(30.0, FIRST_PROBE_S * 2**self._outages)
         metrics.OUTAGES.inc()
         metrics.STORE_UP.set(0)
         _logger.warning("sequencer: the store is down (%s); broadcasting from memory", repr(error))
@@ -468,13 +472,16 @@ class Sequencer:
         if self._storing is not None and (self._storing.done() or self._down):
             await self._storing
             self._storing = None
+        # Here, since between learning and placing nothing that was learned may go.
+        self._streams.trim(self._touched, self._stored_round)
+        self._touched.clear()
         if self._probe is not None:
             if not self._probe.done():
                 return
             answered, self._probe = self._probe.result(), None
             if not answered:
                 self._probe_failures += 1
-                self._probe_at = time.monotonic() + min(2.0, 0.1 * 2**self._probe_failures)
+                self._probe_at = time.monotonic() + min(2.0, FIRST_PROBE_S * 2**self._probe_failures)
                 self._give_up(StoreUnavailableError("it does not answer a probe"))
                 return
             self._store_answered_at = now

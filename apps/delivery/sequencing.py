@@ -94,6 +94,15 @@ class StreamState:
         return Head(self.seq, self.count, self.created_at, position, self.bucket, self.bucket_rows)
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What memory holds: streams, dedupe keys (some 350 bytes each) in all and of one stream, threads of one stream."""
+
+    streams: int = 50_000
+    keys: int = 250_000
+    stream_keys: int = 20_000
+    threads: int = 500
+
+
 class Sequencing:
     """The streams of the partitions that one process has, as far as memory holds them."""
 
@@ -103,18 +112,12 @@ class Sequencing:
         *,
         bucket_rows: int,
         window_ms: int,
-        streams_max: int = 50_000,
-        keys_max: int = 250_000,
-        stream_keys_max: int = 20_000,
-        threads_max: int = 500,
+        limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._bucket_rows = bucket_rows
         self._window_ms = window_ms
-        self._streams_max = streams_max
-        self._keys_max = keys_max
-        self._stream_keys_max = stream_keys_max
-        self._threads_max = threads_max
+        self._limits = limits or Limits()
         self._streams: OrderedDict[str, StreamState] = OrderedDict()
         self._keys = 0
 
@@ -244,7 +247,7 @@ class Sequencing:
     @property
     def full(self) -> bool:
         """More than may be kept, and none of it may be dropped: place nothing more."""
-        return self._keys > 2 * self._keys_max or len(self._streams) > 2 * self._streams_max
+        return self._keys > 2 * self._limits.keys or len(self._streams) > 2 * self._limits.streams
 
     async def remember(self) -> bool:
         """Read one page of an incomplete stream's keys back. False when there is nothing to read (any more).
@@ -252,7 +255,7 @@ class Sequencing:
         Raises StoreUnavailableError. `place` may run in between; it only adds what is newer.
         """
         state = next((state for state in reversed(self._streams.values()) if not (state.complete or state.hot)), None)
-        if state is None or self._keys >= self._keys_max:
+        if state is None or self._keys >= self._limits.keys:
             return False
         before = state.known_from
         after = max(0, before - PAGE)
@@ -268,7 +271,7 @@ class Sequencing:
         self._keys += len(older)
         state.keys = older | state.keys
         state.known_from, state.known_since = after, events[0].created_at
-        state.hot = len(state.keys) >= self._stream_keys_max
+        state.hot = len(state.keys) >= self._limits.stream_keys
         self._settle(state)
         return True
 
@@ -293,11 +296,11 @@ class Sequencing:
             self._streams.move_to_end(state.name)
             if state.round <= stored_round:
                 self._trim_one(state)
-        if self._keys > self._keys_max:
+        if self._keys > self._limits.keys:
             for state in self._streams.values():
                 if state.round <= stored_round and len(state.keys) > 1:
                     self._drop_keys(state)
-        while len(self._streams) > self._streams_max:
+        while len(self._streams) > self._limits.streams:
             state = next(iter(self._streams.values()))
             if state.round > stored_round:
                 break
@@ -305,9 +308,9 @@ class Sequencing:
             self._keys -= len(state.keys)
 
     def _trim_one(self, state: StreamState) -> None:
-        if len(state.keys) > self._stream_keys_max:
+        if len(state.keys) > self._limits.stream_keys:
             self._drop_keys(state)
-        while len(state.threads) > self._threads_max:
+        while len(state.threads) > self._limits.threads:
             state.threads.popitem(last=False)
 
     def _drop_keys(self, state: StreamState) -> None:

@@ -1,11 +1,12 @@
 """The socket's door: a Channels consumer that owns handshake, authentication, commands and close.
 
-Under our server it hands the connection over to its `Session` and ends, so an idle socket costs no task. Under any other ASGI
-server the same session runs over receive and send.
+Under our server it hands the connection over to its `Session` and ends, so an idle socket costs no task. Under any
+other ASGI server the same session runs over receive and send.
 """
 
 import asyncio
 import contextlib
+import functools
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -83,14 +84,13 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
 
     def proof(self, headers: Mapping[bytes, bytes], protocols: "list[str]") -> tuple[Authenticate | None, bool]:
         """How to authenticate, None when the first frame will say; and whether a browser's cookie is the proof."""
-        for offered in protocols:
-            if offered.startswith(_BEARER):
-                token = offered.removeprefix(_BEARER)
-                return (lambda: accounts.authenticate_token(token)), False
+        token = next((name.removeprefix(_BEARER) for name in protocols if name.startswith(_BEARER)), None)
+        if token is not None:
+            return functools.partial(accounts.authenticate_token, token), False
         cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
         key = cookies.get(settings.SESSION_COOKIE_NAME)
         if key:
-            return (lambda: accounts.authenticate_cookie(key)), True
+            return functools.partial(accounts.authenticate_cookie, key), True
         return None, False
 
     async def on_receive(self, message: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The frames of the socket, as in docs/protocol.md; docs/protocol.schema.json is generated from here.
 
-A client's frames carry ids as strings. Unknown fields are passed over, so that a newer client can talk to an older gateway.
+A client's frames carry ids as strings. Unknown fields are passed over, so that a newer client can talk to an older
+gateway.
 """
 
 from typing import Annotated, Any, Literal
@@ -25,29 +26,29 @@ class Frame(msgspec.Struct, tag_field="t", frozen=True, kw_only=True):
 # -- client to server
 
 
-class Auth(Frame, kw_only=True, tag="auth"):
+class Auth(Frame, frozen=True, kw_only=True, tag="auth"):
     token: Token
 
 
-class Resume(Frame, kw_only=True, tag="resume"):
+class Resume(Frame, frozen=True, kw_only=True, tag="resume"):
     session: Name
     token: Token
     streams: Streams
 
 
-class Subscribe(Frame, kw_only=True, tag="subscribe"):
+class Subscribe(Frame, frozen=True, kw_only=True, tag="subscribe"):
     """null: from now on; a number: and everything after that seq."""
 
     id: Tag = None
     streams: Annotated[dict[StreamName, Seq | None], msgspec.Meta(max_length=2000)]
 
 
-class Unsubscribe(Frame, kw_only=True, tag="unsubscribe"):
+class Unsubscribe(Frame, frozen=True, kw_only=True, tag="unsubscribe"):
     id: Tag = None
     streams: Annotated[list[StreamName], msgspec.Meta(max_length=2000)]
 
 
-class Send(Frame, kw_only=True, tag="send"):
+class Send(Frame, frozen=True, kw_only=True, tag="send"):
     id: Tag = None
     channel_id: Id
     text: str
@@ -58,29 +59,29 @@ class Send(Frame, kw_only=True, tag="send"):
     retry: bool = False
 
 
-class Edit(Frame, kw_only=True, tag="edit"):
+class Edit(Frame, frozen=True, kw_only=True, tag="edit"):
     id: Tag = None
     message_id: Id
     text: str
 
 
-class Delete(Frame, kw_only=True, tag="delete"):
+class Delete(Frame, frozen=True, kw_only=True, tag="delete"):
     id: Tag = None
     message_id: Id
 
 
-class React(Frame, kw_only=True, tag="react"):
+class React(Frame, frozen=True, kw_only=True, tag="react"):
     id: Tag = None
     message_id: Id
     emoji: Name
     on: bool
 
 
-class Ack(Frame, kw_only=True, tag="ack"):
+class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     streams: Streams
 
 
-class Ping(Frame, kw_only=True, tag="ping"):
+class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     id: Tag = None
 
 
@@ -90,7 +91,7 @@ ClientFrame = Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | R
 # -- server to client
 
 
-class Hello(Frame, kw_only=True, tag="hello"):
+class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     session: str
     token: str
     user_id: str
@@ -107,18 +108,18 @@ class Place(msgspec.Struct, frozen=True):
     mode: Literal["push", "pull"] = "push"
 
 
-class Subscribed(Frame, kw_only=True, tag="subscribed"):
+class Subscribed(Frame, frozen=True, kw_only=True, tag="subscribed"):
     id: Tag
     streams: dict[str, Place]
     denied: list[str]
 
 
-class Resync(Frame, kw_only=True, tag="resync"):
+class Resync(Frame, frozen=True, kw_only=True, tag="resync"):
     stream: str
     seq: int
 
 
-class Sent(Frame, kw_only=True, tag="ack"):
+class Sent(Frame, frozen=True, kw_only=True, tag="ack"):
     """Durable in the log."""
 
     id: Tag
@@ -127,11 +128,11 @@ class Sent(Frame, kw_only=True, tag="ack"):
     timestamp: int
 
 
-class Ok(Frame, kw_only=True, tag="ok"):
+class Ok(Frame, frozen=True, kw_only=True, tag="ok"):
     id: Tag
 
 
-class Event(Frame, kw_only=True, tag="event"):
+class Event(Frame, frozen=True, kw_only=True, tag="event"):
     """Written by apps.messaging.queries.present_event, not through this type."""
 
     stream: str
@@ -143,7 +144,7 @@ class Event(Frame, kw_only=True, tag="event"):
     data: dict[str, Any]
 
 
-class Signal(Frame, kw_only=True, tag="signal"):
+class Signal(Frame, frozen=True, kw_only=True, tag="signal"):
     """Something that is worth nothing a moment later. May be lost, has no place in the stream."""
 
     stream: str
@@ -151,15 +152,15 @@ class Signal(Frame, kw_only=True, tag="signal"):
     data: Any
 
 
-class Gone(Frame, kw_only=True, tag="gone"):
+class Gone(Frame, frozen=True, kw_only=True, tag="gone"):
     stream: str
 
 
-class Pong(Frame, kw_only=True, tag="pong"):
+class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
     id: Tag
 
 
-class Error(Frame, kw_only=True, tag="error", omit_defaults=True):
+class Error(Frame, frozen=True, kw_only=True, tag="error", omit_defaults=True):
     id: Tag
     code: str
     detail: str
@@ -167,7 +168,7 @@ class Error(Frame, kw_only=True, tag="error", omit_defaults=True):
     errors: dict[str, list[str]] | None = None
 
 
-class Reconnect(Frame, kw_only=True, tag="reconnect"):
+class Reconnect(Frame, frozen=True, kw_only=True, tag="reconnect"):
     after_ms: int
 
 

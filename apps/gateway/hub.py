@@ -1,9 +1,10 @@
 """The hub: every socket of a process, the streams that they follow, and delivery.
 
-It takes part in the broadcast of a stream while somebody here looks at it. An event becomes a frame once, whoever follows,
-and what waits for a socket leaves in one write. The broadcast may lose and repeat: what is older than the stream's place is
-dropped, and on a gap, or when the store turns out to be ahead, the missing events are read from the store, once for all,
-before anything later goes out. So what a socket gets of a stream is in seq order without a gap, or a `resync`.
+It takes part in the broadcast of a stream while somebody here looks at it. An event becomes a frame once, whoever
+follows, and what waits for a socket leaves in one write. The broadcast may lose and repeat: what is older than the
+stream's place is dropped, and on a gap, or when the store turns out to be ahead, the missing events are read from the
+store, once for all, before anything later goes out. So what a socket gets of a stream is in seq order without a gap, or
+a `resync`.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
@@ -31,8 +33,8 @@ MAX_REPLAY_EVENTS = 1000
 MAX_REPLAY_BYTES = 512 * 1024
 LINGER_S = 30
 TICK_S = 1.0
-# After a stream was written to its followers it rests for a multiple of the time that this took, and what comes meanwhile is
-# joined: half of it after a single event, up to twice after four or more, and never longer than _MAX_JOIN_S after the start.
+# After a stream was written to its followers it rests for a multiple of the time that this took, and what comes
+# meanwhile is joined: half of it after a single event, up to twice after four or more, never beyond _MAX_JOIN_S.
 _REST_PER_EVENT, _REST_MAX = 0.5, 2.0
 _MAX_JOIN_S = 0.04
 _MAX_WRITE_BYTES = 256 * 1024
@@ -43,6 +45,7 @@ _RING_KEPT_S = 90
 _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 _IDLE_BUCKETS = 8
 _OPEN_AT_ONCE = 64
+_REPAIR_PATIENCE_S = 2.0
 _DRAIN_GRACE_S = 1.0
 
 CLOSE_SILENT, CLOSE_REPLACED, CLOSE_REVOKED, CLOSE_SLOW, CLOSE_RESTART = 4408, 4409, 4410, 4508, 1012
@@ -134,10 +137,10 @@ class Hub:
             mine.remove(socket)
             if not mine:
                 del self.users[socket.user_id]
-                stream = self.streams.get(names.user(socket.user_id))
-                if stream is not None:
-                    stream.watched = False
-                    stream.idle_tick = self.tick
+                own = self.streams.get(names.user(socket.user_id))
+                if own is not None:
+                    own.watched = False
+                    own.idle_tick = self.tick
 
     def sockets(self) -> Iterable[Socket]:
         for bucket in self._buckets:
@@ -169,12 +172,16 @@ class Hub:
 
     @contextlib.asynccontextmanager
     async def opened(self, wanted: Collection[str]) -> AsyncIterator[dict[str, Stream]]:
-        """Take part in these streams and know where they stand, at least until the block ends. Raises UnavailableError."""
+        """Take part in these streams and know where they stand, until the block ends. Raises UnavailableError."""
         found = {name: self._stream(name) for name in wanted}
+        # Nobody looked at these lately, so nobody would have noticed that the broadcast lost something.
+        lingering = [stream for stream in found.values() if stream.idle and stream.seq is not None]
         for stream in found.values():
             stream.pins += 1
         try:
             await self._open(found.values())
+            with contextlib.suppress(UnavailableError):
+                await self.check(lingering)
             yield found
         finally:
             for stream in found.values():
@@ -183,7 +190,7 @@ class Hub:
                     stream.idle_tick = self.tick
 
     def join(self, socket: Socket, stream: Stream) -> frames.Place:
-        """Follow from now on: everything after the place returned. The caller checked the right and has not awaited since."""
+        """Follow from now on: everything after the place returned."""
         if stream.followers and stream.pending:
             self._write_out(stream)
         stream.pending.clear()
@@ -209,10 +216,12 @@ class Hub:
 
         One read of the store however many ask at once: what is read goes into the ring. Raises UnavailableError.
         """
-        if stream.seq is not None and after > stream.seq:
+        if after > (stream.seq or 0):
             await self._look(stream)
-            if stream.seq is not None and after > stream.seq:
-                return None
+        if after > (stream.seq or 0):
+            return None
+        if stream.repair is not None:
+            await asyncio.wait([stream.repair], timeout=_REPAIR_PATIENCE_S)
         for _ in range(4):
             if (stream.seq or 0) - after > MAX_REPLAY_EVENTS:
                 return None
@@ -471,7 +480,7 @@ class Hub:
         self.stats.resyncs += len(stream.followers)
 
     async def check(self, checked: Sequence[Stream]) -> None:
-        """Compare with the store's heads: what the broadcast lost without a trace is fetched. Raises UnavailableError."""
+        """Fetch what the broadcast lost without a trace: the store's heads tell. Raises UnavailableError."""
         known = [stream for stream in checked if stream.seq is not None]
         unknown = [stream for stream in checked if stream.seq is None]
         if unknown:
@@ -498,7 +507,7 @@ class Hub:
             stream.looked_tick = self.tick
             await self.check([stream])
             if stream.repair is not None:
-                await asyncio.wait([stream.repair], timeout=2)
+                await asyncio.wait([stream.repair], timeout=_REPAIR_PATIENCE_S)
 
     # -- delivery ---------------------------------------------------------------------------------------------------
 
@@ -547,7 +556,7 @@ class Hub:
     def _write_out_together(self, ready: Sequence[Stream]) -> None:
         """The same for several streams, whose followers may be the same sockets."""
         started, most = time.perf_counter(), 0
-        waiting: dict[Socket, list[bytes]] = {}
+        waiting: defaultdict[Socket, list[bytes]] = defaultdict(list)
         for stream in ready:
             self._dirty.pop(stream, None)
             pending, stream.pending = stream.pending, []
@@ -555,16 +564,10 @@ class Hub:
             most = max(most, len(pending))
             for blob in _joined(pending):
                 for socket in stream.followers:
-                    if socket in waiting:
-                        waiting[socket].append(blob)
-                    else:
-                        waiting[socket] = [blob]
+                    waiting[socket].append(blob)
         for socket, blobs in waiting.items():
-            if len(blobs) == 1:
-                socket.write(blobs[0])
-            else:
-                for blob in _joined(blobs):
-                    socket.write(blob)
+            for blob in _joined(blobs):
+                socket.write(blob)
         for stream in ready:
             if stream.signals:
                 self._write_signals(stream)
@@ -769,7 +772,7 @@ class Hub:
             if index % 1000 == 999:  # noqa: PLR2004 - a breath for the others
                 await asyncio.sleep(0)
         deadline = time.monotonic() + window_s + _DRAIN_GRACE_S
-        while self.users and time.monotonic() < deadline:
+        while self.users and time.monotonic() < deadline:  # noqa: ASYNC110 - polled once a process
             await asyncio.sleep(0.05)
         for index, socket in enumerate(list(self.sockets())):
             self._end(socket, CLOSE_RESTART)
@@ -799,7 +802,7 @@ def _rested(started: float, events: int) -> float:
 
 
 def _joined(parts: Sequence[bytes]) -> Iterable[bytes]:
-    """The parts in as few pieces as possible; a long piece is cut between parts, so that a queue overflows piece by piece."""
+    """The parts in few pieces, cut between parts, so that a queue overflows piece by piece."""
     if len(parts) <= 1:
         yield from parts
         return

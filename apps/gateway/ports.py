@@ -25,8 +25,8 @@ class Presenter(Protocol):
 class Gateways(Protocol):
     """Who is connected where, and which gateways there are. Shared by all gateways; losing it loses no message.
 
-    Backends: memory (one process), Redis (`user_session:{user_id}` = gateway id, with a lease). Nothing here raises: while
-    the backend is down, what would be written is skipped and what is asked is unknown.
+    Backends: memory (one process), Redis (`user_session:{user_id}` = gateway id, with a lease). Nothing here raises:
+    while the backend is down, what would be written is skipped and what is asked is unknown.
     """
 
     async def register(self, gateway: str, url: str, *, lease_s: int) -> None:
@@ -35,8 +35,8 @@ class Gateways(Protocol):
 
     async def withdraw(self, gateway: str) -> None: ...
 
-    async def alive(self) -> dict[str, str]:
-        """Gateway id -> URL of those with a valid lease."""
+    async def alive(self) -> dict[str, str] | None:
+        """Gateway id -> URL of those with a valid lease; None while nothing can be known."""
         ...
 
     async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:

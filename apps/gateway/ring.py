@@ -1,7 +1,7 @@
 """Which gateway a user belongs to: rendezvous hashing (Thaler and Ravishankar, 1996).
 
-Every user ranks all gateways by a hash of both and takes the first. Without a table or virtual nodes the users spread evenly,
-and when one of N gateways comes or goes only the users that it wins or loses move, about 1/N.
+Every user ranks all gateways by a hash of both and takes the first. Without a table or virtual nodes the users spread
+evenly, and when one of N gateways comes or goes only the users that it wins or loses move, about 1/N.
 """
 
 import hashlib

@@ -1,9 +1,10 @@
-"""uvicorn with ready frames: the consumer may take its connection over and write bytes that are already WebSocket frames.
+"""uvicorn with ready frames: an app may take its connection over and write bytes that are already WebSocket frames.
 
 ASGI costs a task, a queue, an event and the sans-I/O parser for every socket, and a dict and an await for every frame.
-Here an app that finds `scope["extensions"]["slackclone.frames"]` calls it after `websocket.accept` with a `Receiver` and
-gets a `FrameConnection`: a slotted asyncio protocol that replaces all of that for the rest of the connection's life. An app
-that does not call it is served as by stock uvicorn, and a server without the extension serves the same app, slower.
+Here an app that finds `scope["extensions"]["slackclone.frames"]` calls it after `websocket.accept` with a `Receiver`
+and gets a `FrameConnection`: a slotted asyncio protocol that replaces all of that for the rest of the connection's
+life. An app that does not call it is served as by stock uvicorn, and a server without the extension serves the same
+app, slower.
 """
 
 import asyncio
@@ -61,7 +62,7 @@ class Receiver(Protocol):
         ...
 
     def on_held(self, size: int) -> None:
-        """Something was written while `size` bytes already waited: the other end reads slowly. Must not close at once."""
+        """Something was written while `size` bytes waited: the other end reads slowly. Must not close at once."""
         ...
 
     def on_lost(self) -> None:
@@ -81,7 +82,7 @@ class Connection(Protocol):
         ...
 
     def taken(self) -> int:
-        """Grows whenever the kernel takes some of what was held back: no growth means that the other end does not read."""
+        """Grows whenever the kernel takes some of what was held back: without growth the other end does not read."""
         ...
 
     def close(self, code: int) -> None:
@@ -98,9 +99,9 @@ class Connection(Protocol):
 class FrameConnection(asyncio.Protocol):
     """A WebSocket after its handshake: parses the client's frames, writes ready ones.
 
-    While the transport holds nothing back, bytes go to the kernel by `os.write`: the transport would take them at the end of the
-    loop's turn, which costs about a microsecond more for each write. Both asyncio and uvloop call `connection_lost` before they
-    close the descriptor, so it is never written to after it may belong to somebody else.
+    While the transport holds nothing back, bytes go to the kernel by `os.write`: the transport would take them at the
+    end of the loop's turn, which costs more (docs/adr/0005-gateway-frames.md). Both asyncio and uvloop call
+    `connection_lost` before they close the descriptor, so it is never written to after it may belong to somebody else.
     """
 
     __slots__ = (
@@ -125,7 +126,7 @@ class FrameConnection(asyncio.Protocol):
         self._receiver: Receiver | None = receiver
         self._connections = connections
         self._max_size = max_size
-        # The socket is read, not the descriptor kept from elsewhere: TLS has one too, but its bytes are not ours to write.
+        # TLS has a descriptor too, but what goes there is not ours to write.
         plain = transport.get_extra_info("sslcontext") is None
         self._descriptor: int = transport.get_extra_info("socket").fileno() if plain else -1
         self._held = 1  # bytes the transport may still hold; 1 makes the first write ask
@@ -211,33 +212,42 @@ class FrameConnection(asyncio.Protocol):
                 self.data_received(b"")
 
     def data_received(self, data: bytes) -> None:
+        if self._receiver is None:
+            return
         if self._tail:
             data = self._tail + data
             self._tail = b""
-        position, end = 0, len(data)
-        while end - position >= 2 and not self._paused:  # noqa: PLR2004
-            first, second = data[position], data[position + 1]
-            size, body = second & 0x7F, position + 6
-            if size == 126:  # noqa: PLR2004
-                if end - position < 4:  # noqa: PLR2004
-                    break
-                size, body = int.from_bytes(data[position + 2 : position + 4], "big"), position + 8
-            elif size == 127:  # noqa: PLR2004
-                if end - position < 10:  # noqa: PLR2004
-                    break
-                size, body = int.from_bytes(data[position + 2 : position + 10], "big"), position + 14
-            if fault := self._fault(first, second, size):
-                self._fail(fault)
+        position = 0
+        while not self._paused:
+            step = self._parse(data, position)
+            if step < 0:
                 return
-            if end < body + size:
+            if step == 0:
                 break
-            payload = apply_mask(data[body : body + size], data[body - 4 : body]) if size else b""
-            position = body + size
-            self._on_frame(first & 0x0F, first >= 0x80, payload)  # noqa: PLR2004
-            if self._receiver is None:
-                return
-        if position < end:
-            self._tail = data[position:] if position else data
+            position += step
+        self._tail = data[position:] if position else data
+
+    def _parse(self, data: bytes, start: int) -> int:
+        """Take in the frame at `start`. Returns its length; 0 when it is not all there, -1 when it was the last one."""
+        there = len(data) - start
+        if there < 2:  # noqa: PLR2004 - the format's own lengths
+            return 0
+        first, second = data[start], data[start + 1]
+        size, body = second & 0x7F, 6
+        if size >= 126:  # noqa: PLR2004
+            body = 8 if size == 126 else 14  # noqa: PLR2004
+            if there < body - 4:
+                return 0
+            size = int.from_bytes(data[start + 2 : start + body - 4], "big")
+        if fault := self._fault(first, second, size):
+            self._fail(fault)
+            return -1
+        if there < body + size:
+            return 0
+        begin = start + body
+        payload = apply_mask(data[begin : begin + size], data[begin - 4 : begin]) if size else b""
+        self._on_frame(first & 0x0F, first >= 0x80, payload)  # noqa: PLR2004
+        return -1 if self._receiver is None else body + size
 
     def _fault(self, first: int, second: int, size: int) -> int:
         """The close code that a frame with this header earns, or 0."""

@@ -81,6 +81,23 @@ class Session(Socket):
     # -- what comes in ----------------------------------------------------------------------------------------------
 
     def on_message(self, payload: bytes, *, text: bool) -> None:
+        self._count()
+        if not text:
+            self._malformed(None, "Frames are JSON texts.")
+            return
+        try:
+            frame = frames.decode(payload)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            self._malformed(frames.tag_of(payload), str(error)[:200])
+            return
+        if self.principal is not None and isinstance(frame, frames.Ping):
+            self.answer(frames.Pong(id=frame.id))
+        elif self.principal is not None and isinstance(frame, frames.Ack):
+            self._on_ack(frame.streams)
+        else:
+            self._enqueue(frame)
+
+    def _count(self) -> None:
         hub = self.hub
         hub.stats.frames_in += 1
         self.seen = tick = hub.tick
@@ -90,21 +107,8 @@ class Session(Socket):
         if self._frames_this_tick == _MAX_FRAMES_PER_TICK:
             self.connection.pause_reading()
             hub.resume_next_tick(self)
-        if not text:
-            self._malformed(None, "Frames are JSON texts.")
-            return
-        try:
-            frame = frames.decode(payload)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            self._malformed(frames.tag_of(payload), str(error)[:200])
-            return
-        if self.principal is not None:
-            if isinstance(frame, frames.Ping):
-                self.answer(frames.Pong(id=frame.id))
-                return
-            if isinstance(frame, frames.Ack):
-                self._on_ack(frame.streams)
-                return
+
+    def _enqueue(self, frame: frames.ClientFrame) -> None:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(frame)
@@ -198,11 +202,9 @@ class Session(Socket):
         if not self._queue and not self.closed:
             loop = asyncio.get_running_loop()
             arrival = self._arrival = loop.create_future()
-            timer = loop.call_later(timeout_s, lambda: arrival.done() or arrival.set_result(None))
             try:
-                await arrival
+                await asyncio.wait([arrival], timeout=timeout_s)
             finally:
-                timer.cancel()
                 self._arrival = None
         return self._queue[0] if self._queue else None
 
@@ -281,16 +283,22 @@ class Session(Socket):
                 for name in frame.streams:
                     self.hub.leave(self, name)
                 self.answer(frames.Ok(id=frame.id))
-            case frames.Resume():
-                await self._greet(principal, frame)
-            case frames.Auth():
-                self._malformed(None, "This socket is authenticated already.")
             case frames.Edit() | frames.Delete() | frames.React():
                 await self._guard(frame.id, self._command(principal, frame))
+            case _:
+                await self._late(principal, frame)
+
+    async def _late(self, principal: Principal, frame: frames.ClientFrame) -> None:
+        """What belongs to the beginning, or came before it was over."""
+        match frame:
+            case frames.Resume():
+                await self._guard(None, self._greet(principal, frame))
             case frames.Ping():
                 self.answer(frames.Pong(id=frame.id))
             case frames.Ack():
                 self._on_ack(frame.streams)
+            case _:
+                self._malformed(None, "This socket is authenticated already.")
 
     def _send(self, principal: Principal, frame: frames.Send) -> None:
         if self.in_flight is None or self.lanes is None:

@@ -1,7 +1,7 @@
 """Resume tokens: a proof that a session was given to a user, readable by every gateway without a look-up.
 
-Nothing is kept for it: the user authenticates anew at every connect, and what was missed is found by the seqs that the client
-names. So a session can be resumed at any gateway and at any time, also while Redis is down or empty.
+Nothing is kept for it: the user authenticates anew at every connect, and what was missed is found by the seqs that the
+client names. So a session can be resumed at any gateway and at any time, also while Redis is down or empty.
 """
 
 import hashlib

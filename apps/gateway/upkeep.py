@@ -1,4 +1,4 @@
-"""What a gateway does besides delivering: notice what the broadcast lost, renew leases, find sessions that ended unseen."""
+"""What a gateway does besides delivering: notice what the broadcast lost, renew leases, find ended sessions."""
 
 import asyncio
 import logging
@@ -27,6 +27,7 @@ _LEASE_S = 30
 _USER_LEASE_S = 300
 _USERS_EVERY_S = 2.0
 _PROOFS_EVERY_S = 60.0
+_RETRY_S = 1.0
 
 
 class Upkeep:
@@ -61,12 +62,13 @@ class Upkeep:
                 await step()
             except Exception:
                 logger.exception("upkeep failed; it goes on")
-                await asyncio.sleep(1)
+                await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def check(self) -> None:
-        """One round: streams with recent news every CHECK_EVERY_S, the others as the rate allows; all of them, fast, while
-        the broadcast is down and once after it.
+        """One round: streams with recent news every CHECK_EVERY_S, the others as the rate allows.
+
+        While the broadcast is down, and once after it: all of them, as fast as they go.
         """
         started = time.monotonic()
         down = not self._broadcast().healthy

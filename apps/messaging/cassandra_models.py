@@ -1,6 +1,7 @@
 """The tables of the store in Cassandra: the one source of their schema, for `setup()` and `manage.py sync_cassandra`.
 
-The hot path never goes through these classes (one insert at a time reaches 185/s): see backends/store_cassandra.py.
+They are cqlengine's own models and not DjangoCassandraModel, which Django's migrations would take for relational ones. The
+hot path never goes through them (one insert at a time reaches 185/s): see backends/store_cassandra.py.
 
 Absent numbers are 0 and absent texts "", since a null would be written as a tombstone. Write timestamps are log
 positions (ports.write_stamp), not times: time-window compaction therefore counts its windows in records, a "minute"
@@ -11,7 +12,7 @@ and expire together.
 from collections.abc import Mapping, Sequence
 
 from cassandra.cqlengine import columns
-from django_cassandra_engine.models import DjangoCassandraModel
+from cassandra.cqlengine.models import Model
 
 _WINDOWS = {
     "class": "org.apache.cassandra.db.compaction.TimeWindowCompactionStrategy",
@@ -21,7 +22,7 @@ _WINDOWS = {
 IDEMPOTENCY_TTL_S = 72 * 3600  # at least 48 h are promised
 
 
-class StreamEvent(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class StreamEvent(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "stream_events"
     __options__: Mapping[str, object] = {"compaction": _WINDOWS}
     stream = columns.Text(primary_key=True, partition_key=True)
@@ -29,11 +30,8 @@ class StreamEvent(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     seq = columns.BigInt(primary_key=True, clustering_order="ASC")
     event = columns.Blob()
 
-    class Meta:
-        get_pk_field = "stream"
 
-
-class StreamHead(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class StreamHead(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "stream_heads"
     stream = columns.Text(primary_key=True)
     seq = columns.BigInt()
@@ -44,11 +42,8 @@ class StreamHead(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     bucket = columns.Text()
     bucket_rows = columns.BigInt()
 
-    class Meta:
-        get_pk_field = "stream"
 
-
-class Idempotency(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class Idempotency(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "idempotency"
     __options__: Mapping[str, object] = {
         "compaction": _WINDOWS,
@@ -63,11 +58,8 @@ class Idempotency(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     seq = columns.BigInt()
     created_at = columns.BigInt()
 
-    class Meta:
-        get_pk_field = "stream"
 
-
-class Message(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class Message(Model):  # type: ignore[misc]  # untyped
     """`content` is sealed; content_id names the event it came with: the message itself, or its newest edit."""
 
     __table_name__ = "messages"
@@ -94,11 +86,8 @@ class Message(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     last_reply_at = columns.BigInt()
     replies_deleted = columns.Set(columns.BigInt)
 
-    class Meta:
-        get_pk_field = "channel_id"
 
-
-class ThreadReply(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class ThreadReply(Model):  # type: ignore[misc]  # untyped
     """The same fields as Message, under the key of the thread."""
 
     __table_name__ = "thread_replies"
@@ -125,11 +114,8 @@ class ThreadReply(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     last_reply_at = columns.BigInt()
     replies_deleted = columns.Set(columns.BigInt)
 
-    class Meta:
-        get_pk_field = "thread_id"
 
-
-class MessageVersion(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class MessageVersion(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "message_versions"
     message_id = columns.BigInt(primary_key=True)
     event_id = columns.BigInt(primary_key=True, clustering_order="DESC")
@@ -137,11 +123,8 @@ class MessageVersion(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     editor_id = columns.BigInt()
     sealed = columns.Blob()
 
-    class Meta:
-        get_pk_field = "message_id"
 
-
-class MessageById(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class MessageById(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "message_by_id"
     message_id = columns.BigInt(primary_key=True)
     channel_id = columns.BigInt()
@@ -155,22 +138,16 @@ class MessageById(DjangoCassandraModel):  # type: ignore[misc]  # untyped
     parent_seq = columns.BigInt()
     also_in_channel = columns.Boolean()
 
-    class Meta:
-        get_pk_field = "message_id"
 
-
-class ChannelBucket(DjangoCassandraModel):  # type: ignore[misc]  # untyped
+class ChannelBucket(Model):  # type: ignore[misc]  # untyped
     __table_name__ = "channel_buckets"
     channel_id = columns.BigInt(primary_key=True)
     bucket = columns.Text(primary_key=True, clustering_order="DESC")
     first_seq = columns.BigInt()
     first_created_at = columns.BigInt()
 
-    class Meta:
-        get_pk_field = "channel_id"
 
-
-TABLES: Sequence[type[DjangoCassandraModel]] = (
+TABLES: Sequence[type[Model]] = (
     StreamEvent,
     StreamHead,
     Idempotency,

@@ -14,8 +14,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.cqlengine import CQLEngineException
 from cassandra.policies import RoundRobinPolicy
 from django.conf import settings
-from django_cassandra_engine.compat import Model, connection, management
-from django_cassandra_engine.models import DjangoCassandraModel
+from django_cassandra_engine.compat import connection, management
 
 from apps.messaging.cassandra_models import TABLES
 
@@ -57,7 +56,6 @@ def _session(hosts: Sequence[str], port: int, credentials: tuple[str, str] | Non
         options["auth_provider"] = PlainTextAuthProvider(*credentials)
     # what the package asks for before it changes a schema
     os.environ.setdefault("CQLENG_ALLOW_SCHEMA_MANAGEMENT", "1")
-    management.Model = (Model, DjangoCassandraModel)
     cluster = Cluster(
         list(hosts),
         port=port,

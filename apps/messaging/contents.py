@@ -4,12 +4,14 @@ Keys come from the database once and are then kept here for KEPT_S, so that seal
 is synchronous: whoever presents something calls `warm` for it first.
 """
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import DatabaseError
 
 from apps.core import crypto, threads
@@ -25,16 +27,21 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
 
 
-class _Key(NamedTuple):
-    """`key` is None when it is gone: its workspace was shredded."""
-
+class _Sealing(NamedTuple):
     key_id: int
-    key: bytes | None
+    key: bytes
     until: float
 
 
-_newest: dict[int, _Key] = {}  # by workspace id
-_by_id: dict[int, _Key] = {}
+class _Opening(NamedTuple):
+    """`key` is None when it is gone: its workspace was shredded."""
+
+    key: AESGCM | None
+    until: float
+
+
+_newest: dict[int, _Sealing] = {}  # by workspace id
+_by_id: dict[int, _Opening] = {}
 GONE = Content(text="")
 
 
@@ -43,10 +50,8 @@ async def seal(content: Content, *, workspace_id: int, stream: str, event_id: in
     known = _newest.get(workspace_id)
     if known is None or known.until < time.monotonic():
         key_id, key = await _read(lambda: keys.data_key(workspace_id))
-        known = _newest[workspace_id] = _Key(key_id, key, time.monotonic() + KEPT_S)
+        known = _newest[workspace_id] = _Sealing(key_id, key, time.monotonic() + KEPT_S)
         _trim(_newest)
-    if known.key is None:
-        raise NotFoundError
     return crypto.seal(_encode(content), key_id=known.key_id, key=known.key, context=seal_context(stream, event_id))
 
 
@@ -58,12 +63,12 @@ def warmed(blobs: Iterable[bytes | None]) -> bool:
 async def warm(blobs: Iterable[bytes | None]) -> None:
     """Raises UnavailableError."""
     for key_id in _missing(blobs):
-        key: bytes | None
+        key: AESGCM | None
         try:
-            key = await _read(functools.partial(keys.key_by_id, key_id))
+            key = AESGCM(await _read(functools.partial(keys.key_by_id, key_id)))
         except NotFoundError:
             key = None
-        _by_id[key_id] = _Key(key_id, key, time.monotonic() + KEPT_S)
+        _by_id[key_id] = _Opening(key, time.monotonic() + KEPT_S)
         _trim(_by_id)
 
 
@@ -88,18 +93,12 @@ def forget() -> None:
 
 def _missing(blobs: Iterable[bytes | None]) -> set[int]:
     now = time.monotonic()
-    missing = set()
+    key_ids = set()
     for blob in blobs:
-        if blob is None:
-            continue
-        try:
-            key_id = crypto.sealed_key_id(blob)
-        except crypto.SealError:
-            continue
-        known = _by_id.get(key_id)
-        if known is None or known.until < now:
-            missing.add(key_id)
-    return missing
+        if blob is not None:
+            with contextlib.suppress(crypto.SealError):
+                key_ids.add(crypto.sealed_key_id(blob))
+    return {key_id for key_id in key_ids if (known := _by_id.get(key_id)) is None or known.until < now}
 
 
 async def _read(function: Callable[[], T]) -> T:
@@ -109,6 +108,6 @@ async def _read(function: Callable[[], T]) -> T:
         raise UnavailableError(retry_after=1) from error
 
 
-def _trim(cache: dict[int, _Key]) -> None:
+def _trim(cache: dict[int, _Sealing] | dict[int, _Opening]) -> None:
     while len(cache) > _KEPT_MAX:
         del cache[next(iter(cache))]

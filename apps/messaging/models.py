@@ -28,16 +28,15 @@ class Thread(models.Model):
 
 
 class ThreadFollow(models.Model):
-    """`chosen`: the user said so themselves, so that follow-up work leaves it as it is."""
+    """A row that says no keeps whoever left from being brought back by a mention."""
 
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="follows")
     user_id = models.BigIntegerField()
     following = models.BooleanField(default=True)
-    chosen = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["thread", "user_id"], name="one_follow_per_thread_and_user")]
         indexes = [models.Index(fields=["user_id", "thread"], condition=Q(following=True), name="threads_of_user")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {'follows' if self.following else 'leaves'} {self.thread_id}"
+        return f"{self.user_id} {'follows' if self.following else 'left'} {self.thread_id}"

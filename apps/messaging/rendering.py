@@ -33,6 +33,11 @@ async def content_of(text: str, *, workspace_id: int) -> Content:
     return Content(text=text, html=html, mentions=mentions)
 
 
+def forget() -> None:
+    """After handles changed hands."""
+    _handles.clear()
+
+
 async def _users(workspace_id: int, names: list[str]) -> dict[str, int]:
     now = time.monotonic()
     found: dict[str, int] = {}

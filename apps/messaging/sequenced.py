@@ -9,10 +9,13 @@ import contextlib
 import weakref
 from collections.abc import AsyncIterator, Callable
 
+from django.conf import settings
+
+from apps.core.clock import now_ms
 from apps.eventlog import registry
 from apps.eventlog.events import Batch, Duplicate, Position, Sequenced
 from apps.eventlog.ports import Broadcast
-from apps.messaging.ports import StoreUnavailableError
+from apps.messaging.ports import Original, StoreUnavailableError
 from apps.messaging.registry import store
 
 _FIRST_POLL_S = 0.1
@@ -106,7 +109,7 @@ class Wait:
         self._stream = stream
         self._result = result
 
-    async def outcome(self, position: Position, deadline_s: float) -> Outcome | None:
+    async def outcome(self, position: Position, deadline_s: float, dedupe: str | None = None) -> Outcome | None:
         """None when the deadline passed first: the event is durable, and will come."""
         deadline = asyncio.get_running_loop().time() + deadline_s
         pause = _FIRST_POLL_S
@@ -117,11 +120,28 @@ class Wait:
             pause = min(pause * 2, _SLOWEST_POLL_S)
             with contextlib.suppress(StoreUnavailableError, TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    heads = await store().heads([self._stream])
-                head = heads.get(self._stream)
-                if head is not None and head.position.offset >= position.offset:
-                    return self._result.result() if self._result.done() else Passed()
+                    passed = await self._passed(position, dedupe)
+                if self._result.done():
+                    return self._result.result()
+                if passed:
+                    return Passed()
         return None
+
+    async def _passed(self, position: Position, dedupe: str | None) -> bool:
+        """A duplicate moves no head, but what it repeats can be found."""
+        head = (await store().heads([self._stream])).get(self._stream)
+        if head is not None and head.position.offset >= position.offset:
+            return True
+        return dedupe is not None and await original_before(self._stream, dedupe, position.offset) is not None
+
+
+async def original_before(stream: str, dedupe: str, offset: int) -> Original | None:
+    """What holds the key before `offset`, if it is not so old that the sequencer would let the key be used again."""
+    key = (stream, dedupe, offset)
+    found = (await store().originals([key])).get(key)
+    if found is None or now_ms() - found.timestamp_ms >= settings.DEDUPE_WINDOW_S * 1000:
+        return None
+    return found
 
 
 @contextlib.asynccontextmanager

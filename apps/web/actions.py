@@ -5,7 +5,8 @@ from django.db import transaction
 from apps.accounts.principal import Principal
 from apps.conversations import actions as conversations
 from apps.workspaces import actions as workspaces
-from apps.workspaces.models import Member, Role
+from apps.workspaces.queries import Member
+from apps.workspaces.roles import Role
 
 
 def start_workspace(*, actor: Principal, name: str) -> Member:

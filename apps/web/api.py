@@ -10,19 +10,18 @@ from rest_framework.views import APIView
 
 from apps.accounts import queries as accounts
 from apps.accounts.api import CURSOR, LIMIT, UserOut, parsed
-from apps.accounts.authentication import principal_of
-from apps.accounts.models import NAME_MAX, User
+from apps.accounts.authentication import principal_of, user_of
 from apps.accounts.policies import require_scope
+from apps.accounts.sizes import NAME_MAX
 from apps.conversations import queries as conversations
-from apps.core.errors import UnauthenticatedError
 from apps.core.fields import Id, Text
 from apps.web import actions, queries
 from apps.workspaces import actions as workspace_actions
 from apps.workspaces import policies
 from apps.workspaces import queries as workspaces
 from apps.workspaces.api import MemberPageOut, page_of
-from apps.workspaces.models import NAME_MAX as WORKSPACE_NAME_MAX
-from apps.workspaces.models import Member, Role
+from apps.workspaces.roles import Role
+from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
 
 class MePatchIn(serializers.Serializer[Any]):
@@ -52,32 +51,25 @@ class WorkspacePageOut(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-def _present(member: Member) -> dict[str, Any]:
+def _present(member: workspaces.Member) -> dict[str, Any]:
     seqs = queries.workspace_seqs([member.workspace_id])
     return workspaces.present_workspace(member, seq=seqs[member.workspace_id])
-
-
-def _me(request: Request) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise UnauthenticatedError
-    return user
 
 
 class MeView(APIView):
     @extend_schema(responses=UserOut)
     def get(self, request: Request) -> Response:
-        return Response(accounts.present_user(_me(request), private=True))
+        return Response(accounts.present_user(user_of(request), private=True))
 
     @extend_schema(request=MePatchIn, responses=UserOut)
     def patch(self, request: Request) -> Response:
         changes = parsed(MePatchIn, request)
-        user = workspace_actions.change_name(actor=principal_of(request), **changes) if changes else _me(request)
+        user = workspace_actions.change_name(actor=principal_of(request), **changes) if changes else user_of(request)
         return Response(accounts.present_user(user, private=True))
 
 
 class WorkspaceListView(APIView):
-    @extend_schema(parameters=[CURSOR, LIMIT], responses=WorkspacePageOut)
+    @extend_schema(operation_id="workspaces_list", parameters=[CURSOR, LIMIT], responses=WorkspacePageOut)
     def get(self, request: Request) -> Response:
         page = workspaces.workspaces_of(principal_of(request).user_id, **page_of(request))
         seqs = queries.workspace_seqs(row.workspace_id for row in page.results)

@@ -2,8 +2,7 @@
 
 from django import forms
 
-from apps.accounts.models import EMAIL_MAX, NAME_MAX
-from apps.accounts.passwords import PASSWORD_MAX
+from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from apps.core.errors import AppError
 
 
@@ -24,6 +23,13 @@ def _password(label: str, *, autocomplete: str, help_text: str = "") -> forms.Ch
 
 class PageForm(forms.Form):
     """A form whose action's errors are shown where they belong."""
+
+    @property
+    def focus(self) -> str:
+        """Where to begin typing: the first field with an error, else the first empty one."""
+        wrong = next((name for name in self.fields if self.is_bound and name in self.errors), None)
+        empty = (name for name in self.fields if not self[name].value() or "password" in name)
+        return wrong or next(empty, next(iter(self.fields)))
 
     def take(self, error: AppError) -> int:
         """Shows `error`; returns the status of the answer."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from asgiref.sync import async_to_sync
+from django.db import DatabaseError, InterfaceError, connection
 
+from apps.eventlog import registry as eventlog
 from apps.eventlog import streams
 from apps.messaging import registry
 from apps.messaging.ports import StoreUnavailableError
@@ -19,3 +21,34 @@ def workspace_seqs(workspace_ids: Iterable[int]) -> dict[int, int | None]:
     except StoreUnavailableError:
         return dict.fromkeys(names)
     return {workspace_id: heads[name].seq if name in heads else 0 for workspace_id, name in names.items()}
+
+
+def channel_places(channel_ids: Iterable[int]) -> dict[int, dict[str, int | None]]:
+    """seq, count and last_message_at of each channel; all None while the store does not answer."""
+    names = {channel_id: streams.channel(channel_id) for channel_id in channel_ids}
+    if not names:
+        return {}
+    try:
+        heads = async_to_sync(registry.store().heads)(list(names.values()))
+    except StoreUnavailableError:
+        return {channel_id: {"seq": None, "count": None, "last_message_at": None} for channel_id in names}
+    places: dict[int, dict[str, int | None]] = {}
+    for channel_id, name in names.items():
+        head = heads.get(name)
+        places[channel_id] = {
+            "seq": head.seq if head else 0,
+            "count": head.count if head else 0,
+            "last_message_at": head.created_at if head and head.count else None,
+        }
+    return places
+
+
+def readiness() -> tuple[bool, dict[str, bool]]:
+    """Whether requests can be served at all, and how each part is."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        database = True
+    except (DatabaseError, InterfaceError):
+        database = False
+    return database, {"database": database, "broadcast": eventlog.broadcast().healthy}

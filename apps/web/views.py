@@ -6,29 +6,25 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.auth import login, logout
-from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import actions as accounts
+from apps.accounts import browser
 from apps.accounts import queries as account_queries
 from apps.accounts.client import client_of
-from apps.accounts.models import User
 from apps.accounts.principal import Principal
-from apps.core.errors import AppError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
+from apps.core.errors import AppError, ForbiddenError, InvalidError, NotFoundError
 from apps.core.problems import InternalError, plain_response
-from apps.eventlog import registry
-from apps.web import actions
+from apps.web import actions, queries
 from apps.web.forms import NewPasswordForm, PageForm, ResetForm, SignInForm, SignUpForm
 from apps.workspaces import queries as workspaces
 
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 HOME = "/"
 _INVITE_PATH = re.compile(r"/invite/([A-Za-z0-9_-]{1,64})/?")
 _page = require_http_methods(["GET", "HEAD", "POST"])
@@ -37,30 +33,11 @@ _page = require_http_methods(["GET", "HEAD", "POST"])
 # -- who is here, and where to go next ------------------------------------------------------------------------------
 
 
-def _caller(request: HttpRequest) -> Principal | None:
-    try:
-        return account_queries.authenticate_cookie(request.session.session_key)
-    except UnauthenticatedError:
-        return None
-
-
 def _next(request: HttpRequest) -> str:
     """The path in `next` when it is one of ours, else the start."""
     wanted = request.POST.get("next") or request.GET.get("next") or HOME
     ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
     return wanted if ours and wanted.startswith("/") else HOME
-
-
-def _begin(request: HttpRequest, user: User) -> Principal:
-    """Sign the browser in under a new session key, so that a key known before proves nothing after."""
-    if (before := _caller(request)) is not None:
-        accounts.sign_out(actor=before)
-        request.session.flush()
-    login(request, user, backend=MODEL_BACKEND)
-    request.session.save()
-    key = request.session.session_key or ""
-    session = accounts.open_browser_session(user=user, session_key=key, client=client_of(request))
-    return Principal(user_id=user.pk, session_id=session.pk)
 
 
 def _arrive(actor: Principal, target: str) -> HttpResponse:
@@ -115,7 +92,7 @@ def _submit(form: PageForm, action: Callable[[], HttpResponse]) -> HttpResponse 
 @_page
 def sign_in(request: HttpRequest) -> HttpResponse:
     target = _next(request)
-    if request.method != "POST" and (caller := _caller(request)) is not None:
+    if request.method != "POST" and (caller := browser.caller(request)) is not None:
         return _arrive(caller, target)
     form = SignInForm(request.POST or None)
     error: AppError | None = None
@@ -126,7 +103,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             user = accounts.sign_in(
                 email=form.cleaned_data["email"], password=form.cleaned_data["password"], client=client_of(request)
             )
-            return _arrive(_begin(request, user), target)
+            return _arrive(browser.begin(request, user), target)
 
         outcome = _submit(form, enter)
         if isinstance(outcome, HttpResponse):
@@ -147,7 +124,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @_page
 def sign_up(request: HttpRequest) -> HttpResponse:
     target = _next(request)
-    if request.method != "POST" and (caller := _caller(request)) is not None:
+    if request.method != "POST" and (caller := browser.caller(request)) is not None:
         return _arrive(caller, target)
     invitation = _invitation(target)
     error: AppError | None = None
@@ -161,7 +138,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 client=client_of(request),
             )
-            return _arrive(_begin(request, user), target)
+            return _arrive(browser.begin(request, user), target)
 
         outcome = _submit(form, enter)
         if isinstance(outcome, HttpResponse):
@@ -180,9 +157,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    if (caller := _caller(request)) is not None:
-        accounts.sign_out(actor=caller)
-    logout(request)
+    browser.end(request)
     return redirect("/signin")
 
 
@@ -235,7 +210,7 @@ def password_reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpRe
 @_page
 def invitation(request: HttpRequest, code: str) -> HttpResponse:
     """Shows who invites whom where; posting it accepts."""
-    caller = _caller(request)
+    caller = browser.caller(request)
     path = f"/invite/{code}"
     error: AppError | None = None
     if request.method == "POST":
@@ -266,9 +241,9 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
 
 @never_cache
 @ensure_csrf_cookie
-@require_GET
+@require_safe
 def app(request: HttpRequest, path: str = "") -> HttpResponse:  # noqa: ARG001 - the client routes by it
-    if _caller(request) is None:
+    if browser.caller(request) is None:
         return redirect(_with_next("/signin", request.get_full_path()))
     return render(request, "app.html")
 
@@ -276,23 +251,17 @@ def app(request: HttpRequest, path: str = "") -> HttpResponse:  # noqa: ARG001 -
 # -- for machines ---------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     """Whether this process answers at all: no other part is asked."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     """Whether requests should be sent here. A broadcast layer that is down degrades us, it does not stop us."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        database = True
-    except (DatabaseError, InterfaceError):
-        database = False
-    parts = {"database": database, "broadcast": registry.broadcast().healthy}
+    database, parts = queries.readiness()
     status = "ok" if all(parts.values()) else "degraded" if database else "unavailable"
     return JsonResponse({"status": status, "parts": parts}, status=200 if database else 503)
 

@@ -10,12 +10,16 @@ from rest_framework.views import APIView
 
 from apps.accounts.api import CURSOR, LIMIT, NOTHING, PublicView, parsed
 from apps.accounts.authentication import principal_of
-from apps.accounts.models import EMAIL_MAX
+from apps.accounts.policies import SCOPES
+from apps.accounts.queries import present_bot_token
+from apps.accounts.sizes import EMAIL_MAX
+from apps.accounts.sizes import NAME_MAX as ACCOUNT_NAME_MAX
 from apps.core.errors import InvalidError
 from apps.core.fields import Flag, Id, Text, Whole
 from apps.core.pagination import parse_limit
 from apps.workspaces import actions, queries
-from apps.workspaces.models import HANDLE_MAX, Role
+from apps.workspaces.roles import Role
+from apps.workspaces.sizes import HANDLE_MAX
 
 
 class MemberPatchIn(serializers.Serializer[Any]):
@@ -92,6 +96,34 @@ class AuditPageOut(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+class BotTokenIn(serializers.Serializer[Any]):
+    name = Text(max_length=ACCOUNT_NAME_MAX)
+    scopes = serializers.ListField(child=serializers.ChoiceField(sorted(SCOPES)), max_length=len(SCOPES))
+
+
+class BotTokenOut(serializers.Serializer[Any]):
+    id = Id()
+    name = serializers.CharField()
+    prefix = serializers.CharField(help_text="The first characters, to recognise it by.")
+    scopes = serializers.ListField(child=serializers.ChoiceField(sorted(SCOPES)))
+    created_at = serializers.IntegerField()
+    last_used_at = serializers.IntegerField(allow_null=True)
+
+
+class BotTokenListOut(serializers.Serializer[Any]):
+    results = BotTokenOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class NewBotTokenOut(serializers.Serializer[Any]):
+    token = BotTokenOut()
+    secret = serializers.CharField(help_text="Shown only now.")
+
+
+class NewBotOut(NewBotTokenOut):
+    bot = MemberOut()
+
+
 def page_of(request: Request) -> dict[str, Any]:
     """`cursor` and `limit` of a list. Raises InvalidError."""
     cursor = request.query_params.get("cursor")
@@ -155,3 +187,52 @@ class AuditView(APIView):
         return Response(
             {"results": [queries.present_audit(row) for row in page.results], "next_cursor": page.next_cursor}
         )
+
+
+class BotListView(APIView):
+    @extend_schema(request=BotTokenIn, responses={201: NewBotOut})
+    def post(self, request: Request, workspace_id: int) -> Response:
+        bot, token, secret = actions.create_bot(
+            actor=principal_of(request), workspace_id=workspace_id, **parsed(BotTokenIn, request)
+        )
+        return Response(
+            {"bot": queries.present_member(bot), "token": present_bot_token(token), "secret": secret},
+            status=status.HTTP_201_CREATED,
+        )
+
+    @extend_schema(parameters=[CURSOR, LIMIT], responses=MemberPageOut)
+    def get(self, request: Request, workspace_id: int) -> Response:
+        page = queries.visible_bots(actor=principal_of(request), workspace_id=workspace_id, **page_of(request))
+        return Response(
+            {"results": [queries.present_member(row) for row in page.results], "next_cursor": page.next_cursor}
+        )
+
+
+class BotView(APIView):
+    @extend_schema(responses={204: NOTHING})
+    def delete(self, request: Request, workspace_id: int, user_id: int) -> Response:
+        actions.remove_bot(actor=principal_of(request), workspace_id=workspace_id, user_id=user_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class BotTokenListView(APIView):
+    @extend_schema(request=BotTokenIn, responses={201: NewBotTokenOut})
+    def post(self, request: Request, workspace_id: int, user_id: int) -> Response:
+        token, secret = actions.issue_bot_token(
+            actor=principal_of(request), workspace_id=workspace_id, user_id=user_id, **parsed(BotTokenIn, request)
+        )
+        return Response({"token": present_bot_token(token), "secret": secret}, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=BotTokenListOut)
+    def get(self, request: Request, workspace_id: int, user_id: int) -> Response:
+        rows = queries.visible_bot_tokens(actor=principal_of(request), workspace_id=workspace_id, user_id=user_id)
+        return Response({"results": [present_bot_token(row) for row in rows], "next_cursor": None})
+
+
+class BotTokenView(APIView):
+    @extend_schema(responses={204: NOTHING})
+    def delete(self, request: Request, workspace_id: int, user_id: int, token_id: int) -> Response:
+        actions.revoke_bot_token(
+            actor=principal_of(request), workspace_id=workspace_id, user_id=user_id, token_id=token_id
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)

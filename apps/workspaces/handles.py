@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from apps.core.errors import InvalidError
-from apps.workspaces.models import HANDLE_MAX
+from apps.workspaces.sizes import HANDLE_MAX
 
 RESERVED = frozenset({"channel", "here", "everyone", "all"})
 _VALID = re.compile(rf"[a-z0-9](?:[a-z0-9._-]{{0,{HANDLE_MAX - 2}}}[a-z0-9])?")

@@ -4,19 +4,12 @@ from typing import Any
 
 from django.db import models
 
-from apps.accounts.models import EMAIL_MAX, User
+from apps.accounts.models import User
+from apps.accounts.sizes import EMAIL_MAX
 from apps.core.clock import now
 from apps.core.ids import new_id
-
-NAME_MAX = 80
-HANDLE_MAX = 30
-
-
-class Role(models.TextChoices):
-    OWNER = "owner"
-    ADMIN = "admin"
-    MEMBER = "member"
-    GUEST = "guest"
+from apps.workspaces.roles import Role
+from apps.workspaces.sizes import HANDLE_MAX, NAME_MAX
 
 
 class Workspace(models.Model):

@@ -1,6 +1,6 @@
 """What a role may do in its workspace. Pure: every predicate is a table in tests/unit/workspaces/test_policies.py."""
 
-from apps.workspaces.models import Role
+from apps.workspaces.roles import Role
 
 _RANK = {Role.GUEST: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 BOT_ROLES = frozenset({Role.MEMBER, Role.GUEST})

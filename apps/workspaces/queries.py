@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from apps.accounts.models import BotToken
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
+from apps.accounts.queries import bot_tokens
 from apps.accounts.tokens import digest
 from apps.core import pagination
 from apps.core.clock import now, to_ms
@@ -15,7 +17,8 @@ from apps.core.errors import ForbiddenError, NotFoundError
 from apps.core.text import storable
 from apps.eventlog import streams
 from apps.workspaces import policies
-from apps.workspaces.models import AuditEntry, Invitation, Member, Workspace
+from apps.workspaces.models import AuditEntry, Invitation, Workspace
+from apps.workspaces.models import Member as Member  # noqa: PLC0414 - other rooms take the type from here
 
 MAX_IDS = 1000
 MAX_HANDLES = 100
@@ -206,6 +209,28 @@ def audit(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> p
 def bots(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[Member]:
     rows = Member.objects.select_related("user").filter(active=True, workspace_id=workspace_id, user__is_bot=True)
     return pagination.page_by_text(rows, field="handle", key=lambda row: row.handle, cursor=cursor, limit=limit)
+
+
+def visible_bots(
+    *, actor: Principal, workspace_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[Member]:
+    """Raises NotFoundError, ForbiddenError."""
+    _require_bot_manager(actor, workspace_id)
+    return bots(workspace_id, cursor=cursor, limit=limit)
+
+
+def visible_bot_tokens(*, actor: Principal, workspace_id: int, user_id: int) -> Sequence[BotToken]:
+    """The live tokens of a bot of this workspace, oldest first. Raises NotFoundError, ForbiddenError."""
+    _require_bot_manager(actor, workspace_id)
+    if not member(workspace_id, user_id).user.is_bot:
+        raise NotFoundError
+    return bot_tokens(user_id)
+
+
+def _require_bot_manager(actor: Principal, workspace_id: int) -> None:
+    require_person(actor)
+    if not policies.can_manage_bots(member(workspace_id, actor.user_id).role):
+        raise ForbiddenError("Only admins manage bots.")
 
 
 def _newest_first(rows: QuerySet[Any], *, cursor: str | None, limit: int) -> pagination.Page[Any]:

@@ -8,5 +8,9 @@ urlpatterns = [
     path("v1/workspaces/<id:workspace_id>/invites", api.InvitationListView.as_view()),
     path("v1/workspaces/<id:workspace_id>/invites/<id:invitation_id>", api.InvitationView.as_view()),
     path("v1/workspaces/<id:workspace_id>/audit", api.AuditView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/bots", api.BotListView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>", api.BotView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>/tokens", api.BotTokenListView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>/tokens/<id:token_id>", api.BotTokenView.as_view()),
     path("v1/invites/<str:code>", api.InvitationPreviewView.as_view()),
 ]

@@ -89,8 +89,9 @@ class Window:
         await expect(self.page.get_by_test_id("app")).to_be_visible()
 
     async def invitation_link(self) -> str:
-        await self.page.get_by_role("button", name="Invite people").click()
+        await self.page.get_by_role("button", name="Invite people").first.click()
         dialog = self.page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Create an invitation link").click()
         link = dialog.get_by_label("Invitation link")
         await expect(link).to_have_value(re.compile("/invite/"))
         value = await link.input_value()
@@ -100,16 +101,17 @@ class Window:
     # -- places
 
     async def create_channel(self, name: str) -> None:
-        await self.page.get_by_role("button", name="Create a channel").click()
+        await self.page.get_by_role("navigation").get_by_role("button", name="Create a channel").click()
         dialog = self.page.get_by_role("dialog")
-        await dialog.get_by_label("Name").fill(name)
-        await dialog.get_by_role("button", name="Create").click()
+        await dialog.get_by_label("Name", exact=True).fill(name)
+        await dialog.get_by_role("button", name="Create channel").click()
         await expect(self.page.get_by_role("heading", level=1)).to_contain_text(name)
 
     async def join_channel(self, name: str) -> None:
         await self.page.get_by_role("button", name="Browse channels").click()
         dialog = self.page.get_by_role("dialog")
-        await dialog.get_by_role("listitem").filter(has_text=name).get_by_role("button", name="Join").click()
+        await dialog.get_by_role("button", name=f"Join {name}").click()
+        await expect(self.page.get_by_test_id("sidebar-channel").filter(has_text=name)).to_be_attached()
         await self.page.keyboard.press("Escape")
         await self.go_to(name)
 
@@ -120,12 +122,18 @@ class Window:
     async def direct_message(self, name: str) -> None:
         await self.page.get_by_role("button", name="New message").click()
         dialog = self.page.get_by_role("dialog")
-        await dialog.get_by_role("combobox").fill(name)
+        await dialog.get_by_role("combobox", name="To").fill(name)
         await dialog.get_by_role("option", name=re.compile(name)).first.click()
-        await dialog.get_by_role("button", name=re.compile("^(Start|Open|Go)")).click()
+        await dialog.get_by_role("button", name="Start conversation").click()
         await expect(self.page.get_by_role("heading", level=1)).to_contain_text(name)
 
     # -- talk
+
+    async def react(self, text: str, emoji: str) -> None:
+        await self.act(text, "Add a reaction")
+        picker = self.page.get_by_role("dialog", name="Choose an emoji")
+        await picker.get_by_label("Search emoji").fill(emoji)
+        await picker.get_by_role("button", name=emoji).first.click()
 
     @property
     def composer(self) -> Locator:

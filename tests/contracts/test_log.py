@@ -38,7 +38,8 @@ def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Factory]
     require_servers(servers, ("kafka",))
     address, topic = f"127.0.0.1:{servers.ports['kafka']}", f"contract-{uuid.uuid4().hex}"
     yield lambda: KafkaLog(f"kafka://{address}", topic=topic, partitions=PARTITIONS)
-    AdminClient({"bootstrap.servers": address}).delete_topics([topic])[topic].result(10)
+    admin = AdminClient({"bootstrap.servers": address})
+    admin.delete_topics([topic])[topic].result(10)
 
 
 @pytest.fixture

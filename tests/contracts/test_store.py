@@ -1,6 +1,8 @@
 """One suite for the store, on every backend, the real Cassandra included."""
 
+import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -13,7 +15,7 @@ from apps.core import ids
 from apps.eventlog.events import Position, Sequenced
 from apps.messaging.backends.store_cassandra import CassandraStore
 from apps.messaging.backends.store_sqlite import SqliteStore
-from apps.messaging.ports import Head, Store, StoredMessage
+from apps.messaging.ports import Head, Store, StoredMessage, StoreUnavailableError
 from deploy.services import Services
 from tests.contracts.journal import START_MS, Journal, place, split
 from tests.harness.fixtures import require_servers
@@ -507,3 +509,64 @@ async def test_dropped_tables_are_empty_after_setup_and_a_replay_brings_the_same
     assert await store.history(journal.channel_id, before=None, after=None, limit=10) == []
     await store.apply(events, {journal.stream: journal.head()})
     assert await everything(store, journal, events) == first
+
+
+# -- Cassandra goes away and comes back
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def own_cassandra() -> AsyncIterator[Services]:
+    """A server of this module's own, which may be killed."""
+    servers = Services.ephemeral()
+    await asyncio.to_thread(require_servers, servers, ("cassandra",))
+    yield servers
+    await asyncio.to_thread(servers.destroy)
+
+
+@pytest.mark.real("cassandra")
+async def test_cassandra_is_lost_and_found(own_cassandra: Services) -> None:
+    port = own_cassandra.ports["cassandra"]
+    await asyncio.to_thread(own_cassandra.kill, "cassandra")
+    store = CassandraStore(f"cassandra://127.0.0.1:{port}/outage")
+    store.deadline_s = 1.0
+    journal = Journal()
+    post = journal.post()
+
+    async def unavailable() -> None:
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            await store.apply([post], {journal.stream: journal.head()})
+        with pytest.raises(StoreUnavailableError):
+            await store.heads([journal.stream])
+        assert time.monotonic() - started < 4.0
+
+    async def answers_again() -> float:
+        """Seconds until a write succeeds."""
+        started = time.monotonic()
+        while True:
+            try:
+                await store.apply([post], {journal.stream: journal.head()})
+            except StoreUnavailableError:
+                assert time.monotonic() - started < 10
+                await asyncio.sleep(0.05)
+            else:
+                return time.monotonic() - started
+
+    await unavailable()  # not up yet
+    with pytest.raises(StoreUnavailableError):
+        await store.setup()
+    await asyncio.to_thread(own_cassandra.start, "cassandra")
+    await store.setup()
+    assert await answers_again() < 3.0
+
+    await asyncio.to_thread(own_cassandra.kill, "cassandra")
+    await unavailable()
+    await asyncio.to_thread(own_cassandra.start, "cassandra")
+    assert await answers_again() < 3.0
+    assert list(await store.events(journal.stream, after=0, limit=5)) == [post]
+
+    await asyncio.to_thread(own_cassandra.pause, "cassandra")
+    await unavailable()
+    await asyncio.to_thread(own_cassandra.resume, "cassandra")
+    assert await answers_again() < 5.0
+    await store.close()

@@ -6,9 +6,10 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts import limits, passwords
 from apps.accounts.client import Client
-from apps.accounts.models import EMAIL_MAX, NAME_MAX, User
+from apps.accounts.models import User
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
+from apps.accounts.sizes import EMAIL_MAX, NAME_MAX
 from apps.core.errors import ConflictError, InvalidError, UnauthenticatedError
 from apps.core.text import clean_line, storable
 

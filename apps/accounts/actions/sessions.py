@@ -9,7 +9,6 @@ from importlib import import_module
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
 
 from apps.accounts import limits, tokens
 from apps.accounts.client import Client
@@ -23,8 +22,6 @@ from apps.eventlog.events import Batch, Ephemeral
 
 MAX_API_SESSIONS = 100
 SEEN_EVERY = timedelta(minutes=5)
-KEPT_AFTER_END = timedelta(days=7)
-_PURGE_ROWS = 5_000
 _log = logging.getLogger(__name__)
 
 
@@ -165,14 +162,3 @@ def cut_sockets(*, user_id: int, proofs: Collection[int]) -> None:
     )
     publish: Callable[[Batch], None] = async_to_sync(registry.broadcast().publish)
     transaction.on_commit(lambda: publish(batch), robust=True)
-
-
-def purge_ended(*, at: datetime | None = None) -> int:
-    """Delete what ended a while ago, a bounded number of rows at a time. Returns how many."""
-    before = (at or now()) - KEPT_AFTER_END
-    sessions = AuthSession.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
-    gone, _ = AuthSession.objects.filter(id__in=list(sessions.values_list("id", flat=True)[:_PURGE_ROWS])).delete()
-    # A used token is the tripwire against its thief for as long as it would have been valid.
-    spent = RefreshToken.objects.filter(expires_at__lt=before)
-    gone += RefreshToken.objects.filter(id__in=list(spent.values_list("id", flat=True)[:_PURGE_ROWS])).delete()[0]
-    return gone

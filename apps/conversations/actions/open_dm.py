@@ -9,7 +9,7 @@ from apps.conversations.actions.create_channel import make
 from apps.conversations.models import DM_MAX, Channel, Kind, Membership
 from apps.core.errors import ForbiddenError, InvalidError
 from apps.workspaces import queries as workspaces
-from apps.workspaces.models import Role
+from apps.workspaces.roles import Role
 
 _PAIR = 2
 

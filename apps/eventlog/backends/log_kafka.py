@@ -260,6 +260,7 @@ class KafkaReader:
                 "queued.min.messages": 10_000,
                 "queued.max.messages.kbytes": FETCH_AHEAD_KIB,
                 "fetch.queue.backoff.ms": 10,
+                "fetch.wait.max.ms": 100,  # a seek waits for the fetch under way
                 "fetch.error.backoff.ms": 100,
             }
         )

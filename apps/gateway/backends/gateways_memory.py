@@ -15,7 +15,7 @@ class MemoryGateways:
     async def withdraw(self, gateway: str) -> None:
         self._gateways.pop(gateway, None)
 
-    async def alive(self) -> dict[str, str]:
+    async def alive(self) -> dict[str, str] | None:
         return dict(self._gateways)
 
     async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:

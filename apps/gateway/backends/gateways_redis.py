@@ -19,7 +19,7 @@ end
 
 
 class RedisGateways:
-    """A gateway's entry in the hash is valid while its lease key lives; entries of the dead are removed by who finds them."""
+    """A gateway's entry in the hash is valid while its lease key lives; who finds a dead one's entry removes it."""
 
     async def register(self, gateway: str, url: str, *, lease_s: int) -> None:
         try:
@@ -39,7 +39,7 @@ class RedisGateways:
         except redis.ERRORS:
             logger.warning("the gateway could not be withdrawn: its lease runs out by itself")
 
-    async def alive(self) -> dict[str, str]:
+    async def alive(self) -> dict[str, str] | None:
         try:
             client = redis.client()
             known = {_text(name): _text(url) for name, url in (await client.hgetall(_GATEWAYS)).items()}
@@ -51,7 +51,7 @@ class RedisGateways:
             if dead:
                 await client.hdel(_GATEWAYS, *dead)
         except redis.ERRORS:
-            return {}
+            return None
         return {name: url for name, url in known.items() if name not in dead}
 
     async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:
@@ -69,7 +69,7 @@ class RedisGateways:
         for batch in _batches(user_ids):
             keys = [_user(user_id) for user_id in batch]
             try:
-                await redis.client().execute_command("EVAL", _RELEASE, len(keys), *keys, gateway)
+                await redis.client().register_script(_RELEASE)(keys=keys, args=[gateway])
             except redis.ERRORS:
                 return
             await asyncio.sleep(0)

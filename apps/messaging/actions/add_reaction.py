@@ -1,5 +1,7 @@
 """React to a message."""
 
+from django.conf import settings
+
 from apps.accounts.principal import Principal
 from apps.core.errors import ConflictError
 from apps.eventlog import streams
@@ -7,10 +9,6 @@ from apps.messaging import targets
 from apps.messaging.actions import appending
 from apps.messaging.actions.reacting import reactable
 from apps.messaging.events import ReactionAdded
-
-# A row holds its reactions, and every page of history reads them.
-EMOJI_MAX = 50
-REACTIONS_MAX = 2000
 
 
 async def add_reaction(*, actor: Principal, message_id: int, emoji: str, wait: bool = False) -> None:
@@ -22,7 +20,9 @@ async def add_reaction(*, actor: Principal, message_id: int, emoji: str, wait: b
     if (emoji, actor.user_id) in message.reactions:
         return
     kinds = {name for name, _ in message.reactions}
-    if len(message.reactions) >= REACTIONS_MAX or (emoji not in kinds and len(kinds) >= EMOJI_MAX):
+    if len(message.reactions) >= settings.MESSAGE_REACTIONS_MAX or (
+        emoji not in kinds and len(kinds) >= settings.MESSAGE_EMOJI_MAX
+    ):
         raise ConflictError("This message has all the reactions it can hold.")
     await appending.append(
         stream=streams.channel(location.channel_id),

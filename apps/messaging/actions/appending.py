@@ -75,4 +75,4 @@ async def append(
         return Appended(event_id, await now(), None)
     async with awaiting(stream, event_id) as waiting:
         position = await now()
-        return Appended(event_id, position, await waiting.outcome(position, settings.SEQUENCED_DEADLINE_S))
+        return Appended(event_id, position, await waiting.outcome(position, settings.SEQUENCED_DEADLINE_S, dedupe))

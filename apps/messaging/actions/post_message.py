@@ -19,6 +19,7 @@ from apps.messaging.events import MessagePosted
 from apps.messaging.ports import Location, StoredMessage, StoreUnavailableError
 from apps.messaging.present import stored_message
 from apps.messaging.registry import store
+from apps.messaging.sequenced import original_before
 
 _END = (1 << 62) - 1
 
@@ -129,8 +130,7 @@ async def _what_became(appended: appending.Appended, stream: str, dedupe: str | 
         if location is not None:
             return await _original(location.message_id, location.created_at, location.seq)
         if dedupe is not None:
-            key = (stream, dedupe, appended.position.offset)
-            found = (await store().originals([key])).get(key)
+            found = await original_before(stream, dedupe, appended.position.offset)
             if found is not None:
                 return await _original(found.event_id, found.created_at, found.seq)
     except StoreUnavailableError:
@@ -151,12 +151,11 @@ async def _original(message_id: int, created_at: int, seq: int) -> Posted:
 
 async def _standing_original(stream: str, dedupe: str) -> Posted | None:
     """What an earlier attempt became, if the store already shows it: a repeat then needs no second record."""
-    key = (stream, dedupe, _END)
     try:
-        found = (await store().originals([key])).get(key)
+        found = await original_before(stream, dedupe, _END)
     except StoreUnavailableError:
         return None
-    # half the window: what is nearly forgotten is for the sequencer to decide, by the log's clock
+    # what is nearly forgotten is for the sequencer to decide, by the log's clock
     if found is None or now_ms() - found.timestamp_ms > settings.DEDUPE_WINDOW_S * 500:
         return None
     return await _original(found.event_id, found.created_at, found.seq)

@@ -3,8 +3,8 @@
 The schema comes from cassandra_models.py through django-cassandra-engine; every read and write on the message path goes
 through acsylla (the C++ driver: 16 µs of client CPU a write, against 165) as prepared statements.
 
-Writes carry `USING TIMESTAMP write_stamp(position)`, so they commute: whatever the order, the newest position wins, cell
-by cell. Two kinds of write look the other way:
+Writes carry `USING TIMESTAMP write_stamp(position)`, so they commute: whatever the order, the newest position wins,
+cell by cell. Two kinds of write look the other way:
 - A deletion erases the content for good: its tombstones carry FOREVER and shadow an edit that comes later in the log.
 - The first message of a bucket is the earliest one, so `channel_buckets` is written with FOREVER - stamp.
 Collections are only ever changed element by element: to write a whole one would first delete it.
@@ -195,7 +195,7 @@ class CassandraStore:
         self._port = int(hosts[0][2]) if hosts[0][0] else 9042
         self._user, self._password = parts.username, parts.password
         self._keyspace = parts.path.strip("/")
-        self._deadline_s: float = settings.STORE_DEADLINE_S
+        self.deadline_s: float = settings.STORE_DEADLINE_S
         self._epoch: int = settings.LOG_EPOCH
         self._connections: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Connection] = (
             weakref.WeakKeyDictionary()
@@ -253,7 +253,7 @@ class CassandraStore:
             username=self._user,
             password=self._password,
             connect_timeout=2.0,
-            request_timeout=self._deadline_s,
+            request_timeout=self.deadline_s,
             consistency=consistency.LOCAL_QUORUM,
             constant_reconnect_delay_ms=_RECONNECT_MS,
             heartbeat_interval_sec=2,
@@ -267,10 +267,10 @@ class CassandraStore:
 
     async def _within_deadline(self, work: Callable[[_Connection], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self.deadline_s):
                 return await work(await self._connection())
         except TimeoutError as error:
-            raise StoreUnavailableError(f"no answer within {self._deadline_s} s") from error
+            raise StoreUnavailableError(f"no answer within {self.deadline_s} s") from error
         except CassException as error:
             raise StoreUnavailableError(f"{type(error).__name__}: {error}") from error
 

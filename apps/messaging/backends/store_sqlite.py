@@ -103,7 +103,8 @@ INSERT INTO messages (message_id, stamp, channel_id, in_channel, bucket, created
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (message_id) DO UPDATE SET
     stamp = excluded.stamp, channel_id = excluded.channel_id, in_channel = excluded.in_channel,
-    bucket = excluded.bucket, created_at = excluded.created_at, seq = excluded.seq, n = excluded.n, sender_id = excluded.sender_id,
+    bucket = excluded.bucket, created_at = excluded.created_at, seq = excluded.seq, n = excluded.n,
+    sender_id = excluded.sender_id,
     kind = excluded.kind, client_msg_id = excluded.client_msg_id, thread_id = excluded.thread_id,
     thread_n = excluded.thread_n, parent_bucket = excluded.parent_bucket,
     parent_created_at = excluded.parent_created_at, parent_seq = excluded.parent_seq,

@@ -9,7 +9,8 @@ from apps.core.errors import ConflictError, NotFoundError
 from apps.workspaces import audit, events, policies, queries
 from apps.workspaces.actions.joining import add_member, announce, tell_user
 from apps.workspaces.actions.standing import acting, require
-from apps.workspaces.models import Member, Role
+from apps.workspaces.models import Member
+from apps.workspaces.roles import Role
 
 MAX_BOTS = 200
 

@@ -20,7 +20,8 @@ from apps.core.errors import ConflictError, ForbiddenError, InvalidError, NotFou
 from apps.workspaces import audit, policies, queries, tasks
 from apps.workspaces.actions.joining import add_member, require_room_for_another
 from apps.workspaces.actions.standing import acting, lock, require
-from apps.workspaces.models import Invitation, Member, Role
+from apps.workspaces.models import Invitation, Member
+from apps.workspaces.roles import Role
 
 DEFAULT_LIFETIME = timedelta(days=14)
 MIN_LIFETIME = timedelta(minutes=1)

@@ -10,7 +10,8 @@ from apps.core.errors import ConflictError, InvalidError
 from apps.workspaces import audit, events, handles, policies, queries
 from apps.workspaces.actions.joining import announce, tell_user
 from apps.workspaces.actions.standing import acting, require
-from apps.workspaces.models import Member, Role
+from apps.workspaces.models import Member
+from apps.workspaces.roles import Role
 
 
 def change_role(*, actor: Principal, workspace_id: int, user_id: int, role: str) -> Member:

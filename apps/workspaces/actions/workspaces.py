@@ -14,7 +14,9 @@ from apps.eventlog import outbox, streams
 from apps.workspaces import audit, events, handles, keys, policies
 from apps.workspaces.actions.joining import add_member, require_room_for_another
 from apps.workspaces.actions.standing import acting, require
-from apps.workspaces.models import NAME_MAX, Member, Role, Workspace
+from apps.workspaces.models import Member, Workspace
+from apps.workspaces.roles import Role
+from apps.workspaces.sizes import NAME_MAX
 
 CREATE_LIMIT = limits.Limit("workspace-create", burst=20, per_minute=0.5)
 _SLUG_CHARS = 40

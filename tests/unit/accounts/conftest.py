@@ -1,4 +1,3 @@
-from tests.unit.accounts.fixtures import ann as ann
-from tests.unit.accounts.fixtures import bob as bob
-from tests.unit.accounts.fixtures import make_user as make_user
-from tests.unit.accounts.fixtures import quick as quick
+from tests.unit.accounts.fixtures import ann, bob, make_user, quick
+
+__all__ = ["ann", "bob", "make_user", "quick"]

@@ -6,7 +6,7 @@ from unittest.mock import patch
 import jwt
 import pytest
 
-from apps.accounts import actions, queries
+from apps.accounts import actions, queries, upkeep
 from apps.accounts.models import AuthSession, BotToken, RefreshToken
 from apps.core.clock import now
 from apps.core.errors import ConflictError, InvalidError, NotFoundError, RateLimitedError, UnauthenticatedError
@@ -184,7 +184,7 @@ def test_who_holds_connections_can_ask_which_proofs_ended(ann, bot, pair):
 def test_what_ended_long_ago_is_purged_and_the_rest_stays(ann, pair):
     old = actions.open_api_session(user=ann, client=CLIENT)
     AuthSession.objects.filter(id=old.session_id).update(revoked_at=now() - timedelta(days=8))
-    assert actions.purge_ended() == 2
+    assert upkeep.purge_ended() == 2
     assert AuthSession.objects.get().pk == pair.session_id
-    assert actions.purge_ended() == 0
-    assert actions.purge_ended(at=now() + timedelta(days=60)) == 2
+    assert upkeep.purge_ended() == 0
+    assert upkeep.purge_ended(at=now() + timedelta(days=60)) == 2

@@ -1,11 +1,12 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import uvicorn
 from channels.routing import URLRouter
+from uvicorn.server import ServerState
 
 from apps.gateway import registry, server
 from apps.gateway.hub import Hub
@@ -14,16 +15,14 @@ from tests.unit.gateway.doubles import World
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    from apps.gateway import commands, follow, session
-
     made = World()
-    monkeypatch.setattr(session.accounts, "authenticate_token", made.principal)
-    monkeypatch.setattr(session.accounts, "authenticate_cookie", made.principal)
-    monkeypatch.setattr(follow.conversations, "access_many", made.access_many)
-    monkeypatch.setattr(follow.conversations, "follows_workspace", made.follows_workspace)
-    monkeypatch.setattr(commands.actions, "post_message", made.post_message, raising=False)
+    monkeypatch.setattr("apps.accounts.queries.authenticate_token", made.principal)
+    monkeypatch.setattr("apps.accounts.queries.authenticate_cookie", made.principal)
+    monkeypatch.setattr("apps.conversations.queries.access_many", made.access_many)
+    monkeypatch.setattr("apps.conversations.queries.follows_workspace", made.follows_workspace)
+    monkeypatch.setattr("apps.messaging.actions.post_message", made.post_message)
     for name in ("edit_message", "delete_message", "add_reaction", "remove_reaction"):
-        monkeypatch.setattr(commands.actions, name, made.change, raising=False)
+        monkeypatch.setattr(f"apps.messaging.actions.{name}", made.change)
     return made
 
 
@@ -35,21 +34,33 @@ async def hub(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hu
     await made.stop()
 
 
-Serve = Callable[[Any], Any]
-
-
 @contextlib.asynccontextmanager
-async def serving(application: Any, config: uvicorn.Server | None = None) -> AsyncIterator[int]:
+async def serving(application: Any, config: uvicorn.Config | None = None) -> AsyncIterator[int]:
+    """Serve in this loop with the protocols of `config`, without the seconds that a server takes to end."""
+    loop = asyncio.get_running_loop()
+    config = config or server.make_server(application).config
+    config.load()
+    state = ServerState()
+
+    def connected() -> asyncio.Protocol:
+        protocol: Any = config.http_protocol_class
+        made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={}, _loop=loop)
+        return made
+
     listener = server.bind("127.0.0.1", 0)
-    made = config or server.make_server(application)
-    task = asyncio.create_task(made.serve(sockets=[listener]))
+    listening = await loop.create_server(connected, sock=listener)
     try:
-        while not made.started:
-            await asyncio.sleep(0.005)
         yield listener.getsockname()[1]
     finally:
-        made.should_exit = True
-        await task
+        listening.close()
+        for connection in list(state.connections):
+            _abort(connection)
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+def _abort(connection: Any) -> None:
+    getattr(connection, "transport", connection).abort()
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from apps.accounts.principal import Principal
+from apps.conversations.access import Access
 from apps.core.errors import AppError, UnauthenticatedError
 from apps.eventlog.events import Batch, Envelope, Ephemeral, Position, Sequenced
 from apps.eventlog.ports import Handler
@@ -31,7 +33,7 @@ def event(
 
 
 class StoreDouble:
-    """The two reads of the store that the hub needs. `down` makes both fail; `gate`, when set, holds reads of events."""
+    """The two reads of the store that the hub needs. `down` makes both fail; `gate`, when set, holds reads back."""
 
     def __init__(self) -> None:
         self.logs: dict[str, list[Sequenced]] = {}
@@ -107,11 +109,11 @@ class PresenterDouble:
         self.broken: set[str] = set()
         self.presented = 0
 
-    async def warm(self, events: Sequence[Sequenced]) -> None:
+    async def warm(self, _events: Sequence[Sequenced]) -> None:
         await asyncio.sleep(0)
         self.cold = False
 
-    def warmed(self, events: Sequence[Sequenced]) -> bool:
+    def warmed(self, _events: Sequence[Sequenced]) -> bool:
         return not self.cold
 
     def present(self, one: Sequenced) -> bytes:
@@ -200,8 +202,6 @@ class World:
         return Principal(user_id=int(user), session_id=int(proof or user), is_bot=kind == "bot", scopes=scopes)
 
     async def access_many(self, channel_ids: Collection[int], user_id: int) -> dict[int, Any]:
-        from apps.conversations.access import Access
-
         return {
             number: Access(number, WORKSPACE, "public", False, number not in self.previews, "member", user_id)
             for number in channel_ids
@@ -229,7 +229,9 @@ class World:
         self.posts.append(given)
 
     @contextlib.asynccontextmanager
-    async def client(self, token: str | None = "user.1", *, origin: str | None = None, **more: Any) -> AsyncIterator["Client"]:
+    async def client(
+        self, token: str | None = "user.1", *, origin: str | None = None, **more: Any
+    ) -> AsyncIterator["Client"]:
         protocols = ["slackclone.v1"] + ([f"bearer.{token}"] if token else [])
         async with connect(
             f"ws://127.0.0.1:{self.port}/v1/socket",
@@ -270,5 +272,7 @@ class Client:
 
     async def close_code(self) -> int | None:
         async with asyncio.timeout(5):
-            await self.connection.wait_closed()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code

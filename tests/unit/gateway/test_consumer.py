@@ -1,19 +1,22 @@
 """The socket as a client sees it: a real server, a real WebSocket client, the rooms below doubled."""
 
 import asyncio
+import contextlib
 import json
+import socket
+import sys
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from channels.routing import URLRouter
 from django.conf import settings
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from apps.core.errors import ForbiddenError, InvalidError, RateLimitedError
-from apps.gateway import consumers, hub as hub_module, session, tokens
+from apps.eventlog.events import Batch
+from apps.gateway import hub as hub_module
+from apps.gateway import session, tokens
 from apps.gateway.hub import Hub
 from tests.unit.gateway.conftest import serving
 from tests.unit.gateway.doubles import Client, World, event
@@ -71,7 +74,9 @@ async def test_who_is_turned_away(
     assert hub.users == {}
 
 
-@pytest.mark.parametrize("first", [{"t": "ping"}, {"t": "subscribe", "streams": {}}, {"t": "auth", "token": "nobody.1"}])
+@pytest.mark.parametrize(
+    "first", [{"t": "ping"}, {"t": "subscribe", "streams": {}}, {"t": "auth", "token": "nobody.1"}]
+)
 async def test_a_first_frame_that_proves_nothing(served: World, hub: Hub, first: Any) -> None:
     async with served.client(None) as client:
         await client.send(first)
@@ -345,6 +350,7 @@ async def test_after_a_drop_everything_missed_and_nothing_twice(served: World) -
         before = await client.hello()
         await client.subscribe(c_1=None)
     served.store.fill("c:1", 6)
+    served.broadcast.emit(Batch("c:1", served.store.logs["c:1"][2:]))
     async with served.client() as client:
         hello = await resume(client, before, c_1=2)
         assert (hello["resumed"], hello["session"]) == (True, before["session"])
@@ -473,10 +479,49 @@ async def test_stock_uvicorn_serves_the_same_consumer(world: World, hub: Hub) ->
     config = uvicorn.Config(
         URLRouter(websocket_urlpatterns), ws="websockets-sansio", log_config=None, lifespan="off", loop="none"
     )
-    async with serving(None, uvicorn.Server(config)) as port:
+    async with serving(None, config) as port:
         world.port = port
         await speaks(world)
         async with asyncio.timeout(5):
             while hub.connected:
                 await asyncio.sleep(0.005)
     assert not hub.users
+
+
+async def test_daphne_serves_the_same_consumer(tmp_path: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "tests.unit.gateway.served_by_daphne:application"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await answers(port)
+        world = World(port=port)
+        async with world.client() as client:
+            before = await client.hello()
+            await client.send({"t": "subscribe", "id": 1, "streams": {"c:1": 1}})
+            assert (await client.next())["seq"] == 2
+            assert (await client.next())["streams"]["c:1"]["seq"] == 2
+            await client.send({"t": "send", "id": 1, "channel_id": "1", "text": "x"})
+            assert (await client.next())["t"] == "ack"
+            async with world.client() as other:
+                assert (await resume(other, before))["resumed"] is True
+                assert await client.close_code() == 4409
+        async with world.client("nobody.1") as client:
+            assert await client.close_code() == 4401
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answers(port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)

@@ -1,10 +1,12 @@
 import asyncio
+import functools
+import time
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from apps.core.errors import UnavailableError
+from apps.core.errors import InvalidError, UnavailableError
 from apps.gateway import hub as hub_module
 from apps.gateway.follow import MAX_STREAMS, follow
 from apps.gateway.frames import Place
@@ -37,6 +39,10 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def _has(socket: Fake, seq: int) -> bool:
+    return socket.connection.seqs()[-1:] == [seq]
 
 
 async def settle() -> None:
@@ -116,6 +122,16 @@ async def test_a_silent_stall_is_found_by_comparing_heads(world: World, hub: Hub
     world.store.fill("c:1", 2)  # and its broadcast was lost
     await hub.check([hub.streams["c:1"]])
     await until(lambda: socket.connection.seqs() == [1, 2])
+
+
+async def test_what_was_lost_while_nobody_looked_is_noticed_at_the_next_look(world: World, hub: Hub) -> None:
+    first = await enter(hub)
+    await join(world, hub, first, c_1=None)
+    hub.detach(first)
+    world.store.fill("c:1", 3)
+    second = await enter(hub, 2)
+    assert (await join(world, hub, second, c_1=1))["c:1"].seq == 3
+    assert second.connection.seqs() == [2, 3]
 
 
 async def test_far_behind_means_a_resync_and_not_a_thousand_events(world: World, hub: Hub) -> None:
@@ -241,8 +257,6 @@ async def test_nothing_is_known_while_the_store_is_down(world: World, hub: Hub) 
 
 
 async def test_too_many_streams(world: World, hub: Hub) -> None:
-    from apps.core.errors import InvalidError
-
     socket = await enter(hub)
     with pytest.raises(InvalidError):
         await join(world, hub, socket, **{f"c_{n}": None for n in range(1, MAX_STREAMS + 2)})
@@ -318,8 +332,6 @@ async def test_a_guest_keeps_only_their_own_channels(world: World, hub: Hub) -> 
 
 
 async def test_a_right_lost_while_joining_is_denied(world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    from apps.gateway import follow as follow_module
-
     socket = await enter(hub, 1)
     checked, go_on = asyncio.Event(), asyncio.Event()
 
@@ -329,12 +341,10 @@ async def test_a_right_lost_while_joining_is_denied(world: World, hub: Hub, monk
         await go_on.wait()
         return found
 
-    monkeypatch.setattr(follow_module.conversations, "access_many", slow)
+    monkeypatch.setattr("apps.conversations.queries.access_many", slow)
     joining = asyncio.create_task(follow(hub, socket, world.principal("user.1"), {"c:1": None}))
     await checked.wait()
-    world.broadcast.events(
-        event("u:1", 1, kind="membership.removed", body={"channel_id": "1", "workspace_id": "7"})
-    )
+    world.broadcast.events(event("u:1", 1, kind="membership.removed", body={"channel_id": "1", "workspace_id": "7"}))
     go_on.set()
     assert await joining == ({}, ["c:1"])
     publish(world, 1)
@@ -386,7 +396,7 @@ async def test_a_stream_rests_after_a_long_write_and_joins_meanwhile(world: Worl
     socket = await enter(hub, 1)
     await join(world, hub, socket, c_1=None)
     stream = hub.streams["c:1"]
-    stream.due = hub_module.time.perf_counter() + 0.05
+    stream.due = time.perf_counter() + 0.05
     publish(world, 1)
     await asyncio.sleep(0.01)
     publish(world, 2)
@@ -404,7 +414,7 @@ async def test_a_socket_over_its_queue_is_closed_and_the_others_are_not(world: W
     slow.connection.stuck = True
     for seq in range(1, 9):
         publish(world, seq)
-        await until(lambda seq=seq: quick.connection.seqs()[-1:] == [seq])
+        await until(functools.partial(_has, quick, seq))
     assert slow.connection.codes == [4508]
     assert slow not in hub.streams["c:1"].followers
     assert quick.connection.codes == []

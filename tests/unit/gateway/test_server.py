@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import socket
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -138,7 +137,10 @@ async def test_any_cut_of_the_bytes_gives_the_same_messages(peer: Peer) -> None:
 
 async def test_fragments_with_a_ping_in_between(peer: Peer) -> None:
     peer.writer.write(
-        masked(1, "é".encode()[:1], fin=False) + masked(9, b"?") + masked(0, "é".encode()[1:], fin=False) + masked(0, b"!")
+        masked(1, "é".encode()[:1], fin=False)
+        + masked(9, b"?")
+        + masked(0, "é".encode()[1:], fin=False)
+        + masked(0, b"!")
     )
     assert await peer.read() == (10, b"?")
     assert await peer.read() == (1, "é!".encode())
@@ -231,7 +233,6 @@ async def test_a_lost_connection_is_told_once_and_takes_no_more(peer: Peer) -> N
 
 async def test_who_does_not_read_is_held_back_and_gets_everything_in_the_end(peer: Peer) -> None:
     blob = server.frame(b"z" * 60_000)
-    peer.writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection = peer.echo.connection
     for _ in range(200):
         connection.write(blob)
@@ -305,6 +306,28 @@ async def test_an_app_that_knows_nothing_of_it_is_served_as_ever() -> None:
 def test_joined_frames_come_apart_again() -> None:
     texts = [b"", b"a", b"b" * 125, b"c" * 126, b"d" * 65_535, b"e" * 65_536]
     assert list(server.payloads(b"".join(map(server.frame, texts)))) == texts
+
+
+async def test_the_server_runs_and_ends_with_sockets_open() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        echo = Echo()
+        echo.connection = scope["extensions"][server.EXTENSION](echo)
+        made.append(echo)
+
+    made: list[Echo] = []
+    listener = server.bind("127.0.0.1", 0)
+    running = server.make_server(app)
+    task = asyncio.create_task(running.serve(sockets=[listener]))
+    while not running.started:
+        await asyncio.sleep(0.005)
+    peer = await call(listener.getsockname()[1], made)
+    running.should_exit = True
+    assert await peer.closed() == 1012
+    async with asyncio.timeout(5):
+        await task
+    peer.writer.close()
 
 
 async def test_several_servers_share_a_port() -> None:

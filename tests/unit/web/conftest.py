@@ -1,6 +1,5 @@
-from tests.unit.accounts.fixtures import ann as ann
-from tests.unit.accounts.fixtures import bob as bob
-from tests.unit.accounts.fixtures import make_user as make_user
-from tests.unit.accounts.fixtures import quick as quick
-from tests.unit.web.fixtures import heads as heads
-from tests.unit.workspaces.fixtures import team as team
+from tests.unit.accounts.fixtures import ann, bob, make_user, quick
+from tests.unit.web.fixtures import heads
+from tests.unit.workspaces.fixtures import team
+
+__all__ = ["ann", "bob", "heads", "make_user", "quick", "team"]

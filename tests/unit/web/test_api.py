@@ -151,6 +151,7 @@ def test_unknown_paths_of_the_api_are_problems(client):
 def test_the_schema_describes_these_doors(client, db):
     schema = client.get("/v1/schema?format=json").json()
     assert {"/v1/me", "/v1/workspaces", "/v1/auth/token", "/v1/invites/{code}/accept"} <= schema["paths"].keys()
+    assert client.get("/v1/docs?script=")["Content-Type"].startswith("application/javascript")
     docs = client.get("/v1/docs")
     assert docs.status_code == 200
     assert b"<style>" not in docs.content

@@ -227,6 +227,6 @@ def test_health(client, db, monkeypatch):
 
             raise OperationalError
 
-    monkeypatch.setattr("apps.web.views.connection", Broken())
+    monkeypatch.setattr("apps.web.queries.connection", Broken())
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200

@@ -92,3 +92,44 @@ def test_everything_of_a_foreign_workspace_is_missing(team, ann):
         assert [answer.status_code for answer in answers] == [404] * len(answers)
         assert {answer.json()["detail"] for answer in answers} == {"Not found"}
     assert team.unchanged()
+
+
+def test_bots_through_rest(team, rest, ann):
+    path = f"/v1/workspaces/{team.id}/bots"
+    made = rest["admin"].post(path, {"name": "Echo", "scopes": ["messages:read"]}, format="json")
+    assert made.status_code == 201
+    body = made.json()
+    assert body["bot"]["is_bot"] is True
+    assert body["token"].keys() >= {"id", "name", "scopes", "created_at", "last_used_at"}
+    bot = f"{path}/{body['bot']['user_id']}"
+    second = rest["admin"].post(f"{bot}/tokens", {"name": "two", "scopes": ["channels:read"]}, format="json").json()
+    shown = rest["admin"].get(f"{bot}/tokens")
+    assert [row["id"] for row in shown.json()["results"]] == [body["token"]["id"], second["token"]["id"]]
+    assert body["secret"] not in shown.content.decode()
+    assert [row["handle"] for row in rest["admin"].get(path).json()["results"]] == ["echo"]
+
+    caller = APIClient()
+    caller.credentials(HTTP_AUTHORIZATION=f"Bearer {second['secret']}")
+    assert caller.get("/v1/me").json()["name"] == "Echo"
+    assert rest["admin"].delete(f"{bot}/tokens/{second['token']['id']}").status_code == 204
+    assert caller.get("/v1/me").status_code == 401
+    assert rest["admin"].delete(bot).status_code == 204
+    assert rest["admin"].get(path).json()["results"] == []
+    assert rest["admin"].delete(bot).status_code == 404
+
+
+def test_bots_are_for_admins_and_their_scopes_are_known(team, rest, ann):
+    path = f"/v1/workspaces/{team.id}/bots"
+    good = {"name": "Echo", "scopes": ["messages:read"]}
+    for scopes in ([], ["root"], "messages:read", None, ["messages:read"] * 50):
+        assert rest["admin"].post(path, good | {"scopes": scopes}, format="json").status_code == 400
+    person = f"{path}/{team.user_id('member')}"
+    for client, status in ((rest["member"], 403), (signed_in(ann), 404)):
+        assert client.post(path, good, format="json").status_code == status
+        assert client.get(path).status_code == status
+        assert client.get(f"{person}/tokens").status_code == status
+        assert client.delete(person).status_code == status
+    assert rest["admin"].get(f"{person}/tokens").status_code == 404
+    assert rest["admin"].delete(person).status_code == 404
+    assert rest["admin"].post(f"{person}/tokens", good, format="json").status_code == 404
+    assert team.unchanged()

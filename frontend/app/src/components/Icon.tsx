@@ -66,7 +66,7 @@ export function Icon(props: { name: IconName; class?: string; size?: number }): 
       viewBox="0 0 24 24"
       fill="none"
       stroke="currentColor"
-      stroke-width="1.75"
+      stroke-width={props.name === "dots" ? 2.75 : 1.75}
       stroke-linecap="round"
       stroke-linejoin="round"
       aria-hidden="true"

@@ -319,7 +319,7 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
             >
               <div class="failed-note" role="alert">
                 <Icon name="warning" size={14} />
-                <span>Not sent{found().error ? `: ${found().error}` : ""}.</span>
+                <span>Not sent{found().error ? `: ${found().error}` : "."}</span>
                 <button type="button" class="link-button" onClick={() => socket.retry(props.id)}>
                   Try again
                 </button>

@@ -8,6 +8,9 @@ import { myId } from "../state/store";
 import { explain } from "../state/toasts";
 import { openDialog } from "../state/ui";
 
+const FIELDS =
+  "input:not([readonly], [type=radio], [type=checkbox], [tabindex='-1']), textarea:not([readonly]), [role=tab][aria-selected=true]";
+
 export const close = (): void => {
   openDialog(null);
 };
@@ -20,12 +23,26 @@ export function Modal(props: {
   top?: boolean;
   children: JSX.Element;
 }): JSX.Element {
+  let content: HTMLElement | undefined;
+  /** Into the first field, where there is one: the close button comes first in the order but not in importance. */
+  const focusField = (event: Event) => {
+    const field = content?.querySelector<HTMLElement>(FIELDS);
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+  };
   return (
     <Dialog open onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
         <Dialog.Overlay class="overlay" />
         <div class="modal-place" classList={{ "modal-top": props.top === true }}>
-          <Dialog.Content class={`modal modal-${props.size ?? "md"}`}>
+          <Dialog.Content
+            ref={(element: HTMLElement) => {
+              content = element;
+            }}
+            class={`modal modal-${props.size ?? "md"}`}
+            onOpenAutoFocus={focusField}
+          >
             <header class="modal-head" classList={{ "visually-hidden": props.hideTitle === true }}>
               <Dialog.Title class="modal-title">{props.title}</Dialog.Title>
               <Dialog.CloseButton class="tool" aria-label="Close">

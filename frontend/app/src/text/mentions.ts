@@ -3,10 +3,13 @@ import type { Mention } from "@slackclone/client";
 const WORD = /[\p{L}\p{N}_.-]/u;
 
 /**
- * Wraps the mentions that the server found in spans, in place. Code is left as it is. Names are compared without case, and a
- * handle counts only as a whole word.
+ * Marks the mentions that the server found, in place: those that it wrapped, and in text without HTML the others. Code is left
+ * as it is. Names are compared without case, and a handle counts only as a whole word.
  */
-export function highlightMentions(root: Node, mentions: readonly Mention[], me: string): void {
+export function highlightMentions(root: ParentNode, mentions: readonly Mention[], me: string): void {
+  for (const span of root.querySelectorAll<HTMLElement>("span.mention")) {
+    if (span.dataset.kind || span.dataset.userId === me) span.classList.add("mention-me");
+  }
   if (mentions.length === 0) return;
   const byHandle = new Map(mentions.map((mention) => [mention.handle.toLowerCase(), mention]));
   const document = root.ownerDocument ?? globalThis.document;

@@ -23,14 +23,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   p: [],
   pre: [],
   s: [],
-  span: ["class", "data-user-id", "data-mention"],
+  span: ["class", "data-user-id", "data-kind"],
   strong: [],
-  table: [],
-  tbody: [],
-  td: [],
-  th: [],
-  thead: [],
-  tr: [],
   ul: [],
 };
 
@@ -54,7 +48,7 @@ const DROPPED = new Set([
   "select",
 ]);
 const HTML = "http://www.w3.org/1999/xhtml";
-const CLASS = /^(?:language-[\w+#-]{1,30}|mention(?:-[a-z]+)?)$/;
+const CLASS = /^(?:language-[\w+#.-]{1,30}|mention)$/;
 const DEPTH_MAX = 40;
 
 export function sanitize(html: string, document: Document = globalThis.document): DocumentFragment {
@@ -110,8 +104,8 @@ function setSafe(element: Element, attribute: string, value: string): void {
     case "data-user-id":
       if (/^\d{1,20}$/.test(value)) element.setAttribute(attribute, value);
       return;
-    case "data-mention":
-      if (/^[\w-]{1,40}$/.test(value)) element.setAttribute(attribute, value);
+    case "data-kind":
+      if (value === "channel" || value === "here") element.setAttribute(attribute, value);
       return;
     default:
       element.setAttribute(attribute, value.slice(0, 300));
