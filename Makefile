@@ -61,6 +61,10 @@ ensure:
 lock: ## Write requirements.txt and requirements-test.txt from the .in files
 	@$(PYTHON) -m deploy.lock
 
+.PHONY: proto
+proto: .make/test ## Write the Python of apps/messaging/proto from the .proto
+	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. apps/messaging/proto/slackclone/v1/messages.proto
+
 .PHONY: format
 format: .make/test ## Format and mend what the linters can mend
 	@$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .

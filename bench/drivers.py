@@ -53,6 +53,14 @@ class Worker:
         gc.freeze()
         return len(self.listeners)
 
+    async def quiet(self, idle_s: float = 1.0, deadline_s: float = 30.0) -> None:
+        """Wait until nothing has come for a while: what setting up caused is over."""
+        end, seen, since = time.monotonic() + deadline_s, -1, time.monotonic()
+        while time.monotonic() < end and time.monotonic() - since < idle_s:
+            if (now := sum(listener.frames for listener in self.listeners)) != seen:
+                seen, since = now, time.monotonic()
+            await asyncio.sleep(0.1)
+
     async def begin(self) -> None:
         self.reference.clear_arrivals()
         self.base = [listener.frames for listener in self.listeners]
@@ -74,7 +82,7 @@ class Worker:
         for index in range(0, len(arrivals), 3):
             now = arrivals[index]
             frames = range(arrivals[index + 1], arrivals[index + 2])
-            found.update([(now - sent[k]) // 100_000 for k in frames])
+            found.update([(now - sent[k]) // 100_000 for k in frames if sent[k]])
             last.update(dict.fromkeys(frames, now))
         return {
             "deliveries": sum(got),

@@ -67,6 +67,7 @@ def sweep(
         ],
     )
     sender.call("talk", url=side.url, people=side.senders)
+    call_all(listeners, "quiet", [{}] * len(listeners))
     rows: list[dict[str, Any]] = []
     failures = 0
     for rate in side.rates:

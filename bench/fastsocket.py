@@ -68,7 +68,11 @@ class Base(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # a stream transport is what create_connection makes
-        host, port = transport.get_extra_info("peername")[:2]
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # gone again already
+            self.close()
+            return
+        host, port = peer[:2]
         key = b64encode(os.urandom(16)).decode()
         self.transport.write(  # type: ignore[union-attr]  # just set
             f"GET /v1/socket HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -131,11 +135,13 @@ class Reference:
 
     ends      where each frame ends in `data`
     sent      when each was sent (the nanoseconds at the beginning of its text)
+    first_seq the seq of the first of them; None where there are no seqs
     arrivals  (now, first, end) triples: frames first … end - 1 were complete on some socket at `now`
     """
 
     def __init__(self, first_text: bytes = b'"text":"') -> None:
         self.data = bytearray()
+        self.first_seq: int | None = None
         self.ends = array("q")
         self.sent = array("q")
         self.arrivals = array("q")
@@ -152,6 +158,14 @@ class Reference:
         del self.arrivals[:]
 
 
+def seq_of(payload: bytes) -> int | None:
+    start = payload.find(b'"seq":')
+    if start < 0:
+        return None
+    digits = payload[start + 6 : start + 26].split(b",", 1)[0]
+    return int(digits) if digits.isdigit() else None
+
+
 def sent_at(payload: bytes, text: bytes) -> int:
     """The number at the start of the text, 0 when there is none."""
     start = payload.find(text) + len(text)
@@ -162,7 +176,7 @@ def sent_at(payload: bytes, text: bytes) -> int:
 class Listener(Base):
     """Follows one stream. `frames` counts the event frames it has got, `ready` is done when it follows."""
 
-    __slots__ = ("_mid", "_on_frame", "_pos", "frames", "reference", "subscribe")
+    __slots__ = ("_aligned", "_first", "_mid", "_on_frame", "_pos", "frames", "reference", "subscribe")
 
     def __init__(
         self, token: str | None, subscribe: bytes | None, reference: Reference, on_frame: Callable[[bytes], bool]
@@ -174,7 +188,20 @@ class Listener(Base):
         self.frames = 0
         self._pos = 0
         self._mid = b""
+        self._aligned = False
+        self._first = 0
         self._on_frame = on_frame
+
+    def _align(self, payload: bytes) -> bool:
+        """Sockets that followed earlier than others begin earlier. False: this frame is older than the reference."""
+        reference, seq = self.reference, seq_of(payload)
+        if reference.first_seq is None and not reference.ends:
+            reference.first_seq = seq
+        index = 0 if seq is None or reference.first_seq is None else seq - reference.first_seq
+        if 0 <= index <= len(reference.ends):
+            self._aligned = True
+            self._first = self.frames = index
+        return self._aligned
 
     def opened(self) -> None:
         if self.subscribe:
@@ -185,7 +212,7 @@ class Listener(Base):
     def received(self, data: bytes) -> None:
         reference = self.reference
         reference.bytes += len(data)
-        if not self._mid and reference.data.startswith(data, self._pos):
+        if self._aligned and not self._mid and reference.data.startswith(data, self._pos):
             self._pos += len(data)
             self._advance()
             return
@@ -209,13 +236,17 @@ class Listener(Base):
         reference = self.reference
         begin = reference.ends[self.frames - 1] if self.frames else 0
         work = (self._mid or bytes(reference.data[begin : self._pos])) + data
-        at, first = 0, self.frames
+        at = 0
+        self._first = self.frames
         while found := frame_end(work, at):
             body, end = found
             opcode = work[at] & 0x0F
             if opcode != _TEXT:
                 self.control(opcode, work[body:end])
             elif _EVENT in work[body : min(end, body + _HEAD)]:
+                if not self._aligned and not self._align(work[body:end]):
+                    at = end
+                    continue
                 whole = work[at:end]
                 if self.frames == len(reference.ends):
                     reference.add(whole, work[body:end])
@@ -225,8 +256,8 @@ class Listener(Base):
             elif self._on_frame(work[body:end]) and not self.ready.done():
                 self.ready.set_result(None)
             at = end
-        if self.frames > first:
-            reference.arrivals.extend((time.monotonic_ns(), first, self.frames))
+        if self.frames > self._first:
+            reference.arrivals.extend((time.monotonic_ns(), self._first, self.frames))
         begin = reference.ends[self.frames - 1] if self.frames else 0
         rest = work[at:]
         if reference.data.startswith(rest, begin):

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     with Stage(options.profile) as stage:
         people = stage.seed(options.connections)
         big, small = stage.channels([people, people])
-        deep = min(DEEP, options.messages // PAGE - 2)
+        deep = min(DEEP, options.messages // PAGE - 3)
         marked = {}
         for channel, count in ((big, options.messages), (small, 200)):
             say(f"filling a channel with {count:,} messages")

@@ -24,6 +24,15 @@ export default defineConfig(({ command, mode }) => ({
     root: at("."),
     include: ["client/test/**/*.test.ts", "app/test/**/*.test.{ts,tsx}"],
     environment: "node",
+    environmentOptions: {
+      happyDOM: {
+        settings: {
+          disableCSSFileLoading: true,
+          disableJavaScriptFileLoading: true,
+          disableIframePageLoading: true,
+        },
+      },
+    },
     restoreMocks: true,
     sequence: { shuffle: true },
   },

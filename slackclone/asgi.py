@@ -11,5 +11,6 @@ _http = get_asgi_application()  # first: it sets Django up, which the imports be
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from apps.gateway.routing import websocket_urlpatterns  # noqa: E402
+from apps.messaging.express import Express  # noqa: E402
 
-application = ProtocolTypeRouter({"http": _http, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter({"http": Express(_http), "websocket": URLRouter(websocket_urlpatterns)})

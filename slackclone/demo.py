@@ -13,24 +13,20 @@ from apps.accounts import queries as accounts
 from apps.accounts.actions.people import sign_up
 from apps.accounts.client import Client
 from apps.accounts.principal import Principal
-from apps.conversations.actions.create_channel import create_channel
-from apps.conversations.actions.create_default_channels import create_default_channels
-from apps.conversations.actions.membership import join_channel, join_default_channels
-from apps.conversations.actions.open_dm import open_dm
-from apps.messaging.actions.add_reaction import add_reaction
-from apps.messaging.actions.edit_message import edit_message
-from apps.messaging.actions.post_message import Posted, post_message
-from apps.workspaces.actions.invitations import accept_invite, create_invite
-from apps.workspaces.actions.workspaces import create_workspace
+from apps.conversations import queries as conversations
+from apps.conversations.actions import create_channel, join_channel, open_dm
+from apps.messaging.actions import Posted, add_reaction, edit_message, post_message
+from apps.web.actions import join_workspace, start_workspace
+from apps.workspaces.actions import change_handle, create_invite
 
-PEOPLE = {"ada": "Ada Lindqvist", "bela": "Béla Szabó", "chika": "千佳 Mori", "dara": "Dara Okafor"}
+PEOPLE = {"ada": "Ada Lindqvist", "bela": "Béla Szabó", "chika": "Chika Mori", "dara": "Dara Okafor"}
 
 # (who, channel, text, how many lines before the thread began, reactions)
 # fmt: off
 TALK: list[tuple[str, str, str, int | None, list[tuple[str, str]]]] = [
     ("ada", "general", "Good morning! 👋 Welcome to **Northwind**.", None, [("bela", "👋")]),
     ("bela", "general", "Morning. I'm putting the release notes together, send me what you have.", None, []),
-    ("chika", "general", "おはようございます! The timeline is in `main`.", None, [("ada", "🎉"), ("dara", "🎉")]),
+    ("chika", "general", "Ohayō! The new timeline is in `main`.", None, [("ada", "🎉"), ("dara", "🎉")]),
     ("dara", "general", "@chika it feels *so* much faster. How did you do it?", None, []),
     ("chika", "general", "Only rows in view:\n```ts\nconst rows = visible(range, items)\n```", 1, []),
     ("dara", "general", "Of course. Thank you!", 2, [("chika", "🙂")]),
@@ -68,8 +64,9 @@ def _people(password: str) -> tuple[dict[str, Principal], dict[str, int]]:
         user = sign_up(email=f"{handle}@example.org", password=password, name=name, client=client)
         people[handle] = Principal(user_id=user.pk, session_id=None, is_bot=False, scopes=None, expires_at_ms=None)
     ada = people["ada"]
-    workspace_id = create_workspace(actor=ada, name="Northwind").workspace_id
-    channels = {str(c.name): c.pk for c in create_default_channels(actor=ada, workspace_id=workspace_id)}
+    workspace_id = start_workspace(actor=ada, name="Northwind").workspace_id
+    found = conversations.my_channels(actor=ada, workspace_id=workspace_id).results
+    channels = {str(channel.name): channel.pk for channel in found}
     release = create_channel(
         actor=ada,
         workspace_id=workspace_id,
@@ -81,8 +78,8 @@ def _people(password: str) -> tuple[dict[str, Principal], dict[str, int]]:
     invite = create_invite(actor=ada, workspace_id=workspace_id, max_uses=len(PEOPLE))
     for handle, person in people.items():
         if handle != "ada":
-            accept_invite(actor=person, code=invite.code)
-            join_default_channels(workspace_id=workspace_id, user_id=person.user_id)
+            join_workspace(actor=person, code=invite.code)
+            change_handle(actor=person, workspace_id=workspace_id, user_id=person.user_id, handle=handle)
             join_channel(actor=person, channel_id=release.pk)
     direct, _ = open_dm(actor=people["bela"], workspace_id=workspace_id, user_ids=[ada.user_id])
     channels["direct"] = direct.pk

@@ -5,11 +5,14 @@ import contextlib
 import enum
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import uvloop
+from celery.beat import EmbeddedService
 from celery.worker import WorkController
 from django.conf import settings
 
@@ -21,8 +24,11 @@ from apps.eventlog.registry import broadcast, log
 from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
-from apps.messaging.registry import store
+from apps.messaging.registry import message_service, store
 from slackclone import celery, demo
+
+if TYPE_CHECKING:
+    from apps.messaging.servicer import MessageServer
 
 _logger = logging.getLogger("apps.runtime")
 DRAIN_S = 3.0
@@ -32,6 +38,7 @@ _SETUP_PAUSE_S = 1.0
 
 class Role(enum.Enum):
     WEB = "web"
+    MESSAGES = "messages"
     SEQUENCER = "sequencer"
     WORKER = "worker"
 
@@ -40,7 +47,10 @@ EVERYTHING = frozenset(Role)
 
 
 def run(roles: frozenset[Role], *, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Until SIGTERM or SIGINT. The exit status says whether a part failed for good."""
+    """Until SIGTERM or SIGINT. The exit status says whether a part failed for good.
+
+    `host` and `port` are the web's; gRPC listens at GRPC_HOST and GRPC_PORT.
+    """
     lease = leases.hold()
     try:
         failed = uvloop.run(_serve(roles, host, port))
@@ -61,13 +71,13 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         stack.push_async_callback(log().close)
         stack.push_async_callback(store().close)
         stack.push_async_callback(broadcast().close)
-        if Role.WEB in roles:
-            # Bound before the rest starts, so that a port in use is said at once.
-            try:
-                listener = bind(host, port, reuse_port=not settings.EMBEDDED)
-            except OSError as error:
-                _say(f"can't listen on {host}:{port}: {error.strerror}; set PORT to another")
-                return True
+        # Bound before the rest starts, so that a port in use is said at once.
+        try:
+            listener, messages = _bound(roles, host, port)
+        except _PortInUseError as error:
+            _say(str(error))
+            return True
+        if listener is not None:
             stack.callback(listener.close)
         if not await _set_up(stopping):
             return False
@@ -77,9 +87,13 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
             sequencer, relay = Sequencer(log(), store(), broadcast()), Relay(log())
             await stack.enter_async_context(parts.running("sequencer", sequencer.run, sequencer.stop))
             await stack.enter_async_context(parts.running("outbox relay", relay.run, relay.stop))
-        if Role.WEB in roles:
+        if messages is not None:
+            await stack.enter_async_context(parts.running("message service", messages.run, messages.stop))
+            _say(f"gRPC is at {settings.GRPC_HOST}:{settings.GRPC_PORT}")
+        if listener is not None:
             from slackclone.asgi import application
 
+            stack.push_async_callback(message_service().close)
             await stack.enter_async_context(parts.running("hub", gateway.run, gateway.stop))
             server = make_server(
                 application,
@@ -96,6 +110,28 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         if Role.WEB in roles:
             await gateway.drain(0.0 if settings.EMBEDDED else DRAIN_S)
     return parts.failed
+
+
+class _PortInUseError(Exception):
+    """The text is for the operator."""
+
+
+def _bound(roles: frozenset[Role], host: str, port: int) -> "tuple[socket.socket | None, MessageServer | None]":
+    listener = messages = None
+    if Role.WEB in roles:
+        try:
+            listener = bind(host, port, reuse_port=not settings.EMBEDDED)
+        except OSError as error:
+            raise _PortInUseError(f"can't listen on {host}:{port}: {error.strerror}; set PORT to another") from error
+    if Role.MESSAGES in roles:
+        from apps.messaging.servicer import MessageServer
+
+        messages = MessageServer()
+        try:
+            messages.bind(settings.GRPC_HOST, settings.GRPC_PORT)
+        except OSError as error:
+            raise _PortInUseError(f"can't serve gRPC: {error.strerror}; set GRPC_PORT to another") from error
+    return listener, messages
 
 
 async def _set_up(stopping: asyncio.Event) -> bool:
@@ -145,13 +181,17 @@ class _Parts:
 
 @contextlib.asynccontextmanager
 async def _worker() -> AsyncIterator[None]:
-    """A Celery worker in a thread: the embedded profile's."""
+    """The embedded profile's Celery: a worker and beat, each in a thread."""
     controller = WorkController(app=celery.app, pool="threads", concurrency=2, hostname="embedded@localhost")
     thread = threading.Thread(target=controller.start, name="celery", daemon=True)
     thread.start()
+    clock = EmbeddedService(celery.app, thread=True, schedule_filename=str(settings.DATA_DIR / "beat-schedule"))
+    clock.daemon = True
+    clock.start()
     try:
         yield
     finally:
+        await asyncio.to_thread(clock.stop)
         await asyncio.to_thread(controller.stop)
         await asyncio.to_thread(thread.join, 5)
 

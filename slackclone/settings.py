@@ -90,6 +90,17 @@ STORE_BUCKET_ROWS = int(os.environ.get("STORE_BUCKET_ROWS", "100000"))  # then a
 STORE_REPLICATION = os.environ.get("STORE_REPLICATION", "1")  # or "dc1:3,dc2:3"
 STORE_DEADLINE_S = float(os.environ.get("STORE_DEADLINE_S", "5"))
 
+MESSAGE_SERVICE_URL = os.environ.get("MESSAGE_SERVICE_URL", "")  # or grpc://host:port,host:port; empty: in this process
+MESSAGE_SERVICE_BACKENDS = {
+    "": "apps.messaging.backends.service_local.LocalMessageService",
+    "grpc": "apps.messaging.backends.service_grpc.GrpcMessageService",
+}
+GRPC_HOST = os.environ.get("GRPC_HOST", HOST)
+GRPC_PORT = int(os.environ.get("GRPC_PORT", "0" if EMBEDDED else "50051"))  # embedded: served only where one is given
+GRPC_TLS_CERT = os.environ.get("GRPC_TLS_CERT", "")  # PEM files; both ends show theirs
+GRPC_TLS_KEY = os.environ.get("GRPC_TLS_KEY", "")
+GRPC_TLS_CA = os.environ.get("GRPC_TLS_CA", "")
+
 REDIS_URL = os.environ.get("REDIS_URL", "" if EMBEDDED else "redis://127.0.0.1:56379/0")
 BROADCAST_BACKEND = "apps.eventlog.backends.broadcast_layer.LayerBroadcast"
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
@@ -114,7 +125,9 @@ GATEWAYS = (
     else "apps.gateway.backends.gateways_memory.MemoryGateways"
 )
 GATEWAY_ID = os.environ.get("GATEWAY_ID", "")  # empty: host name and process id
-GATEWAY_URL = os.environ.get("GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket")  # how clients reach this one
+GATEWAY_URL = os.environ.get(
+    "GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket"
+)  # how clients reach this one
 RATE_LIMITER = (
     "apps.core.backends.ratelimit_redis.RedisLimiter"
     if REDIS_URL
@@ -132,6 +145,8 @@ DATABASES: dict[str, Any] = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Opening a file anew for every request costs more than most requests; PostgreSQL has its pool.
+    DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",

@@ -9,7 +9,9 @@ urlpatterns = [
     path("", include("apps.messaging.urls")),
     path("", include("apps.web.channels_urls")),
     path("", include("apps.web.urls")),
+    path("", include("apps.console.urls")),
     path("", include("apps.gateway.urls")),
+    path("", include("apps.botapi.urls")),
     path("v1/schema", SpectacularAPIView.as_view(permission_classes=[]), name="schema"),
     path("v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", permission_classes=[]), name="docs"),
 ]

@@ -163,6 +163,13 @@ def manageable_channels(
     )
 
 
+def public_counts(workspace_id: int) -> tuple[int, int]:
+    """How many public channels there are, open and archived. Private ones exist for their members only."""
+    rows = Channel.objects.filter(workspace_id=workspace_id, kind=Kind.PUBLIC)
+    total, archived = rows.count(), rows.exclude(archived_at=None).count()
+    return total - archived, archived
+
+
 def member_ids(*, actor: Principal, channel_id: int, cursor: str | None, limit: int) -> pagination.Page[int]:
     """User ids of a channel's members, ascending."""
     scopes.require_scope(actor, "members:read")

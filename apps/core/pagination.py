@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 from apps.core.errors import InvalidError
+from apps.core.text import storable
 
 MAX_LIMIT = 200
 T = TypeVar("T")
@@ -43,7 +44,11 @@ def decode(cursor: str, *types: type) -> list[Any]:
         key = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+    if (
+        not isinstance(key, list)
+        or [type(part) for part in key] != list(types)
+        or not all(storable(part) for part in key if isinstance(part, str))
+    ):
         raise InvalidError(errors={"cursor": ["not a cursor from an earlier page"]})
     return key
 

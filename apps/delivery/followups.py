@@ -4,7 +4,7 @@ A task is called with a list of at most BATCH events, each {stream, seq, event_i
 is called at least once for each event, in the order of a stream's seq when nothing fails, so it must be idempotent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from celery import current_app
@@ -14,7 +14,13 @@ from apps.eventlog.events import Sequenced
 
 BATCH = 100
 
-FOLLOWUPS: Mapping[str, tuple[str, ...]] = {}
+FOLLOWUPS: Mapping[str, tuple[str, ...]] = {
+    "message.posted": ("messaging.follow_thread",),
+}
+# Tasks that only some events of a type concern; the others are spared the way through the broker.
+CONCERNED: Mapping[str, Callable[[Sequenced], bool]] = {
+    "messaging.follow_thread": lambda event: event.envelope.thread is not None,
+}
 
 
 class BrokerUnavailableError(Exception):
@@ -22,7 +28,12 @@ class BrokerUnavailableError(Exception):
 
 
 def has_followups(event: Sequenced) -> bool:
-    return event.envelope.type in FOLLOWUPS
+    return bool(tasks_of(event))
+
+
+def tasks_of(event: Sequenced) -> list[str]:
+    names = FOLLOWUPS.get(event.envelope.type, ())
+    return [name for name in names if name not in CONCERNED or CONCERNED[name](event)]
 
 
 def enqueue(events: Sequence[Sequenced]) -> None:
@@ -36,7 +47,7 @@ def enqueue(events: Sequence[Sequenced]) -> None:
             "type": event.envelope.type,
             "created_at": event.created_at,
         }
-        for task in FOLLOWUPS.get(event.envelope.type, ()):
+        for task in tasks_of(event):
             calls.setdefault(task, []).append(about)
     try:
         for task, abouts in calls.items():

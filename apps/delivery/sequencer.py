@@ -49,6 +49,7 @@ PROBE_S = 1.0
 FIRST_PROBE_S = 0.05
 FOLLOWUPS_MAX = 20_000
 FOLLOWUP_S = 5.0
+FIRST_RETRY_S = 0.1
 BATCH_EVENTS = 100
 AT_ONCE = 32
 LAG_EVERY_S = 2.0
@@ -151,7 +152,7 @@ class Sequencer:
                     failures = failures + 1 if time.monotonic() - began < _STEADY_S else 1
                     began = time.monotonic()
                     _logger.warning("sequencer: the log: %s", error)
-                    await asyncio.sleep(min(_BACKOFF_MAX_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                    await asyncio.sleep(min(_BACKOFF_MAX_S, FIRST_RETRY_S * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -588,7 +589,7 @@ class Sequencer:
                     failures += 1
                     if failures == 1:
                         _logger.warning("sequencer: the broker is down, follow-up work waits: %s", error)
-                    await asyncio.sleep(min(_BACKOFF_MAX_S, 0.1 * 2**failures))
+                    await asyncio.sleep(min(_BACKOFF_MAX_S, FIRST_RETRY_S * 2**failures))
                     continue
                 for item in some:
                     # The queue may have been emptied meanwhile: partitions come and go.

@@ -7,7 +7,7 @@ from apps.accounts.principal import Principal
 from apps.core.errors import NotFoundError
 from apps.core.ids import MAX_ID
 from apps.gateway import frames
-from apps.messaging import actions
+from apps.messaging.registry import message_service
 
 Command = Callable[[Principal, Any], Awaitable[frames.Frame]]
 
@@ -21,7 +21,7 @@ def _id(text: str) -> int:
 
 
 async def send(principal: Principal, frame: frames.Send) -> frames.Frame:
-    posted = await actions.post_message(
+    posted = await message_service().post(
         actor=principal,
         channel_id=_id(frame.channel_id),
         text=frame.text,
@@ -40,18 +40,17 @@ async def send(principal: Principal, frame: frames.Send) -> frames.Frame:
 
 
 async def edit(principal: Principal, frame: frames.Edit) -> frames.Frame:
-    await actions.edit_message(actor=principal, message_id=_id(frame.message_id), text=frame.text)
+    await message_service().edit(actor=principal, message_id=_id(frame.message_id), text=frame.text)
     return frames.Ok(id=frame.id)
 
 
 async def delete(principal: Principal, frame: frames.Delete) -> frames.Frame:
-    await actions.delete_message(actor=principal, message_id=_id(frame.message_id))
+    await message_service().delete(actor=principal, message_id=_id(frame.message_id))
     return frames.Ok(id=frame.id)
 
 
 async def react(principal: Principal, frame: frames.React) -> frames.Frame:
-    change = actions.add_reaction if frame.on else actions.remove_reaction
-    await change(actor=principal, message_id=_id(frame.message_id), emoji=frame.emoji)
+    await message_service().react(actor=principal, message_id=_id(frame.message_id), emoji=frame.emoji, on=frame.on)
     return frames.Ok(id=frame.id)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 import uvicorn
@@ -432,14 +432,12 @@ def make_server(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    sockets: Sequence[socket.socket] | None = None,
     max_frame_bytes: int = 64 * 1024,
     backlog: int = 4096,
     trust_proxy: bool = False,
     lifespan: str = "off",
 ) -> Server:
     """A server for `await server.serve(sockets=[bind(…)])`, or `serve()` for (`host`, `port`)."""
-    del sockets
     config = uvicorn.Config(
         app,
         host=host,

@@ -20,7 +20,7 @@ from apps.core.pagination import parse_limit
 from apps.messaging import actions, queries
 
 CURSOR_MAX = 400
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 class StructRenderer(JSONRenderer):
@@ -32,7 +32,7 @@ class StructRenderer(JSONRenderer):
         accepted_media_type: str | None = None,  # noqa: ARG002 - DRF's signature
         renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> bytes:
-        return b"" if data is None else _encode(data)
+        return b"" if data is None else encode(data)
 
 
 class MessageText(serializers.Field[str, Any, str, Any]):
@@ -150,9 +150,24 @@ def _bound(name: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, description="A cursor of an earlier answer, or a message id.")
 
 
-def _cursor_of(request: Request, name: str) -> str | None:
+def history_query(params: Mapping[str, str]) -> dict[str, Any]:
     """Raises InvalidError."""
-    value = request.query_params.get(name)
+    bounds = {name: _cursor_of(params, name) for name in ("before", "after", "around")}
+    return {**bounds, "limit": parse_limit(params.get("limit"))}
+
+
+def history_answer(page: queries.HistoryPage) -> dict[str, Any]:
+    return {
+        "results": page.results,
+        "cursors": {"older": page.older, "newer": page.newer},
+        "seq": page.seq,
+        "count": page.count,
+    }
+
+
+def _cursor_of(params: Mapping[str, str], name: str) -> str | None:
+    """Raises InvalidError."""
+    value = params.get(name)
     if value is not None and not 0 < len(value) <= CURSOR_MAX:
         raise InvalidError(errors={name: ["Not a cursor from an earlier page."]})
     return value
@@ -236,7 +251,7 @@ class RepliesView(MessagingView):
         page = async_to_sync(queries.replies)(
             actor=principal_of(request),
             message_id=message_id,
-            cursor=_cursor_of(request, "cursor"),
+            cursor=_cursor_of(request.query_params, "cursor"),
             limit=parse_limit(request.query_params.get("limit")),
         )
         return Response({"results": page.results, "next_cursor": page.next_cursor, "parent": page.parent})
@@ -260,7 +275,7 @@ class ThreadListView(MessagingView):
         page = async_to_sync(queries.followed_threads)(
             actor=principal_of(request),
             workspace_id=workspace_id,
-            cursor=_cursor_of(request, "cursor"),
+            cursor=_cursor_of(request.query_params, "cursor"),
             limit=parse_limit(request.query_params.get("limit")),
         )
         return Response({"results": page.results, "next_cursor": page.next_cursor})
@@ -272,16 +287,6 @@ class HistoryView(MessagingView):
         page = async_to_sync(queries.history)(
             actor=principal_of(request),
             channel_id=channel_id,
-            before=_cursor_of(request, "before"),
-            after=_cursor_of(request, "after"),
-            around=_cursor_of(request, "around"),
-            limit=parse_limit(request.query_params.get("limit")),
+            **history_query(request.query_params),
         )
-        return Response(
-            {
-                "results": page.results,
-                "cursors": {"older": page.older, "newer": page.newer},
-                "seq": page.seq,
-                "count": page.count,
-            }
-        )
+        return Response(history_answer(page))

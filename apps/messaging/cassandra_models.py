@@ -1,7 +1,7 @@
 """The tables of the store in Cassandra: the one source of their schema, for `setup()` and `manage.py sync_cassandra`.
 
-They are cqlengine's own models and not DjangoCassandraModel, which Django's migrations would take for relational ones. The
-hot path never goes through them (one insert at a time reaches 185/s): see backends/store_cassandra.py.
+They are cqlengine's own models and not DjangoCassandraModel, which Django's migrations would take for relational ones.
+The hot path never goes through them (one insert at a time reaches 185/s): see backends/store_cassandra.py.
 
 Absent numbers are 0 and absent texts "", since a null would be written as a tombstone. Write timestamps are log
 positions (ports.write_stamp), not times: time-window compaction therefore counts its windows in records, a "minute"

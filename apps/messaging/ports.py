@@ -16,10 +16,11 @@ that different events change are settled one by one. Contents stay sealed here; 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from apps.accounts.principal import Principal
 from apps.eventlog.events import Duplicate, Position, Sequenced
 
 EVENTS_PER_BLOCK = 1000
@@ -183,5 +184,41 @@ class Store(Protocol):
     async def replies(self, thread_id: int, *, after: tuple[int, int] | None, limit: int) -> Sequence[StoredMessage]:
         """Oldest first, after (created_at, seq)."""
         ...
+
+    async def close(self) -> None: ...
+
+
+class Receipt(NamedTuple):
+    """A durable message."""
+
+    message_id: int
+    timestamp: int
+
+
+class MessageService(Protocol):
+    """What the socket's commands do: the room's actions, in this process or in another (settings.MESSAGE_SERVICE_URL).
+
+    All raise what the action raises. UnavailableError may mean that it happened all the same: a post is then repeated
+    with the same `client_msg_id` and `retry`, which makes it one message.
+    """
+
+    async def post(
+        self,
+        *,
+        actor: Principal,
+        channel_id: int,
+        text: str,
+        kind: str = "text",
+        client_msg_id: str | None = None,
+        thread_id: int | None = None,
+        also_in_channel: bool = False,
+        retry: bool = False,
+    ) -> Receipt: ...
+
+    async def edit(self, *, actor: Principal, message_id: int, text: str) -> None: ...
+
+    async def delete(self, *, actor: Principal, message_id: int) -> None: ...
+
+    async def react(self, *, actor: Principal, message_id: int, emoji: str, on: bool) -> None: ...
 
     async def close(self) -> None: ...

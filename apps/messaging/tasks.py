@@ -21,10 +21,6 @@ _TIMEOUT_S = 60.0
     max_retries=None,
 )
 def follow_thread(events: Sequence[dict[str, Any]]) -> None:
-    """Messages were posted: of each that is a reply, whom it concerns follows its thread.
-
-    An event is {stream, seq, …} of apps.delivery.followups; with "thread": false it is known to be no reply.
-    """
-    places = [(event["stream"], event["seq"]) for event in events if event.get("thread", True)]
-    if places:
-        background.run(follow_replies(places=places), timeout_s=_TIMEOUT_S)
+    """Replies were posted: whom they concern follows their threads. An event is {stream, seq, …}."""
+    places = [(event["stream"], event["seq"]) for event in events]
+    background.run(follow_replies(places=places), timeout_s=_TIMEOUT_S)

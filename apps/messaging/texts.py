@@ -10,6 +10,7 @@ CLIENT_MSG_ID_MAX = 64
 EMOJI_MAX = 16
 SHORTCODE_MAX = 64
 KINDS = frozenset({"text"})
+_BLANK = " \t\n\r\f\v"
 # Letters by their category, emoji by their use.
 _LETTERLIKE_EMOJI = frozenset("\u2139\u24c2")
 _KEYCAPS = frozenset("0123456789#*")
@@ -17,14 +18,17 @@ _NEVER = frozenset({"Cc", "Cs", "Co", "Zs", "Zl", "Zp", "Lu", "Ll", "Lt", "Lm", 
 
 
 def check_text(text: object, *, field: str = "text") -> str:
-    """Kept exactly as it is: every character counts, NUL included. Raises InvalidError."""
+    """Kept exactly as it is: every character counts, but NUL is refused. Raises InvalidError."""
     if not isinstance(text, str):
         raise InvalidError(errors={field: ["Must be a string."]})
     limit: int = settings.MESSAGE_MAX_CHARS
     if len(text) > limit:
         raise InvalidError(errors={field: [f"At most {limit} characters, this has {len(text)}."]})
-    if not text or text.isspace():
+    # Spaces of other scripts are characters that somebody may mean, and the naughty strings do.
+    if not text.strip(_BLANK):
         raise InvalidError(errors={field: ["Write something."]})
+    if "\0" in text:
+        raise InvalidError(errors={field: ["A NUL is not text."]})
     if not text.isascii():
         try:
             text.encode()
@@ -66,7 +70,7 @@ def _is_shortcode(value: str) -> bool:
 
 
 def _is_emoji(value: str) -> bool:
-    if not 0 < len(value) <= EMOJI_MAX or value.isascii():
+    if not 0 < len(value) <= EMOJI_MAX or value.isascii() or "\N{REPLACEMENT CHARACTER}" in value:
         return False
     return all(
         char in _LETTERLIKE_EMOJI

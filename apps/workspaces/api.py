@@ -127,7 +127,7 @@ class NewBotOut(NewBotTokenOut):
 def page_of(request: Request) -> dict[str, Any]:
     """`cursor` and `limit` of a list. Raises InvalidError."""
     cursor = request.query_params.get("cursor")
-    if cursor is not None and len(cursor) > 400:  # noqa: PLR2004 - longer than any that we make
+    if cursor is not None and len(cursor) > 2000:  # noqa: PLR2004 - longer than any that we make
         raise InvalidError(errors={"cursor": ["not a cursor from an earlier page"]})
     return {"cursor": cursor, "limit": parse_limit(request.query_params.get("limit"))}
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from apps.accounts.models import BotToken
 from apps.accounts.policies import require_person
@@ -19,6 +19,7 @@ from apps.eventlog import streams
 from apps.workspaces import policies
 from apps.workspaces.models import AuditEntry, Invitation, Workspace
 from apps.workspaces.models import Member as Member  # noqa: PLC0414 - other rooms take the type from here
+from apps.workspaces.roles import Role
 
 MAX_IDS = 1000
 MAX_HANDLES = 100
@@ -204,6 +205,31 @@ def invitations(
 def audit(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[AuditEntry]:
     """Newest first."""
     return _newest_first(AuditEntry.objects.filter(workspace_id=workspace_id), cursor=cursor, limit=limit)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Active people (`admins` and `guests` among them), active bots, deactivated members, usable invitations."""
+
+    people: int
+    admins: int
+    guests: int
+    bots: int
+    deactivated: int
+    invitations: int
+
+
+def counts(workspace_id: int) -> Counts:
+    person = Q(active=True, user__is_bot=False)
+    found = Member.objects.filter(workspace_id=workspace_id).aggregate(
+        people=Count("id", filter=person),
+        admins=Count("id", filter=person & Q(role__in=[Role.OWNER, Role.ADMIN])),
+        guests=Count("id", filter=person & Q(role=Role.GUEST)),
+        bots=Count("id", filter=Q(active=True, user__is_bot=True)),
+        deactivated=Count("id", filter=Q(active=False)),
+    )
+    live = Invitation.objects.filter(workspace_id=workspace_id, revoked_at=None, expires_at__gt=now())
+    return Counts(**found, invitations=live.filter(uses__lt=F("max_uses")).count())
 
 
 def bots(workspace_id: int, *, cursor: str | None = None, limit: int = 50) -> pagination.Page[Member]:

@@ -44,8 +44,8 @@ const me = {
 };
 
 function streamOf(name: string): Stream {
-  let stream = streams.get(name);
-  if (!stream) streams.set(name, (stream = { seq: 0, count: 0, events: [] }));
+  const stream = streams.get(name) ?? { seq: 0, count: 0, events: [] };
+  streams.set(name, stream);
   return stream;
 }
 
@@ -163,7 +163,10 @@ function remove(message: Message) {
 function react(message: Message, emoji: string, on: boolean, user = ME) {
   let reaction = message.reactions.find((r) => r.emoji === emoji);
   if (on) {
-    if (!reaction) message.reactions.push((reaction = { emoji, user_ids: [] }));
+    if (!reaction) {
+      reaction = { emoji, user_ids: [] };
+      message.reactions.push(reaction);
+    }
     if (!reaction.user_ids.includes(user)) reaction.user_ids.push(user);
   } else if (reaction) {
     reaction.user_ids = reaction.user_ids.filter((id) => id !== user);
@@ -398,7 +401,7 @@ const routes: [string, RegExp, Handler][] = [
       const id = newId();
       workspaces.push({
         id,
-        name: body["name"] ?? "",
+        name: body.name ?? "",
         slug: id,
         role: "owner",
         created_at: Date.now(),
@@ -547,7 +550,7 @@ const routes: [string, RegExp, Handler][] = [
     /^\/v1\/messages\/(\d+)$/,
     ([id], _, body) =>
       withMessage(id, (m) => {
-        edit(m, body["text"] ?? "");
+        edit(m, body.text ?? "");
         return m;
       }),
   ],

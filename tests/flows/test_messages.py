@@ -88,7 +88,7 @@ async def test_a_thread_counts_its_replies_and_stays_out_of_the_channel(people: 
     assert replies["parent"]["last_reply_at"] == events[1]["timestamp"]
     history = await ann.history(team.channel)
     assert [message["message_id"] for message in history] == [parent["message_id"], loud]
-    assert (await ann.page(team.channel))["count"] == 2
+    assert (await ann.page(team.channel))["count"] == 1, "a reply is no top-level message, wherever it is shown"
     async with door.of(bob) as act:
         await act.delete(quiet)
     await socket.until(lambda: len(socket.events[team.stream]) >= 3)
@@ -143,9 +143,9 @@ async def test_fifty_messages_a_second_then_a_clear_refusal(people: People, door
     team = await people.team("Ann", "Bob")
     ann, bob = team.people
     async with door.of(ann) as act:
-        results = await act.many_posts(team.channel["id"], [f"flood {index}" for index in range(160)])
+        results = await act.many_posts(team.channel["id"], [f"flood {index}" for index in range(600)])
     refused = [result for result in results if isinstance(result, ProblemError)]
-    assert refused, "a flood of 160 went through"
+    assert refused, "a flood went through"
     assert {error.code for error in refused} == {"rate_limited"}
     assert all(error.retry_after and 0 < error.retry_after <= 5 for error in refused)
     accepted = [result for result in results if isinstance(result, str)]

@@ -9,6 +9,10 @@ from urllib.parse import quote
 from bench.client import Json, Person, ProblemError, SocketClient
 
 
+_CONNECTIONS = 32
+_ENOUGH = 5
+
+
 class Acts(Protocol):
     async def post(self, channel_id: str, text: Any, **more: Any) -> str: ...
     async def edit(self, message_id: str, text: Any) -> None: ...
@@ -45,18 +49,20 @@ class _Rest:
         )
 
     async def many_posts(self, channel_id: str, texts: Sequence[str]) -> list[str | BaseException]:
-        """As fast as eight connections go."""
-        results: list[str | BaseException] = [""] * len(texts)
-        queue = iter(enumerate(texts))
+        """As fast as many connections go, until some were refused."""
+        results: list[str | BaseException] = []
+        queue = iter(texts)
 
         async def work() -> None:
-            for index, text in queue:
+            for text in queue:
                 try:
-                    results[index] = await self.post(channel_id, text)
+                    results.append(await self.post(channel_id, text))
                 except ProblemError as error:
-                    results[index] = error
+                    results.append(error)
+                    if sum(isinstance(result, ProblemError) for result in results) >= _ENOUGH:
+                        return
 
-        await asyncio.gather(*(work() for _ in range(8)))
+        await asyncio.gather(*(work() for _ in range(_CONNECTIONS)))
         return results
 
 

@@ -83,6 +83,8 @@ def reactivate_member(*, actor: Principal, workspace_id: int, user_id: int) -> M
         require(policies.can_touch(me.role, target.role))
         if target.active:
             return target
+        if not target.user.is_active:
+            raise ConflictError("This account was closed for good.")
         target.active = True
         target.save(update_fields=["active"])
         _audit(actor, target, "member.reactivated")

@@ -30,7 +30,8 @@ const FirstRun = lazy(() => import("./dialogs/FirstRun"));
 
 export function App(): JSX.Element {
   onMount(() => {
-    void start();
+    // The dialogs come once there is nothing better to do, so that the first one opens at once.
+    void start().then(() => whenIdle(() => void import("./dialogs/Dialogs").catch(() => undefined)));
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
   });
@@ -148,6 +149,11 @@ export function App(): JSX.Element {
       <Toasts />
     </>
   );
+}
+
+function whenIdle(run: () => void): void {
+  if ("requestIdleCallback" in window) requestIdleCallback(run, { timeout: 5000 });
+  else setTimeout(run, 1500);
 }
 
 function Splash(): JSX.Element {

@@ -63,7 +63,7 @@ function randomEvents(seed: number, count: number): EventFrame[] {
   });
 }
 
-function after(message: Message, events: readonly EventFrame[]): Message {
+function applied(message: Message, events: readonly EventFrame[]): Message {
   const copy = structuredClone(message);
   for (const event of events) applyToMessage(copy, event);
   return copy;
@@ -80,23 +80,26 @@ describe("snapshot and events", () => {
   test("repeating events from any point before a snapshot changes nothing", () => {
     for (let seed = 0; seed < 300; seed += 1) {
       const events = randomEvents(seed, 14);
-      const whole = comparable(after(base, events));
+      const whole = comparable(applied(base, events));
       const cut = seed % 15;
-      const snapshot = after(base, events.slice(0, cut));
+      const snapshot = applied(base, events.slice(0, cut));
       const overlap = seed % (cut + 1);
-      expect(comparable(after(snapshot, events.slice(overlap))), `seed ${seed}`).toEqual(whole);
+      expect(comparable(applied(snapshot, events.slice(overlap))), `seed ${seed}`).toEqual(whole);
     }
   });
 
   test("nothing comes back to a deleted message", () => {
-    const deleted: EventFrame = { ...envelope, seq: 2, type: "message.deleted", data: ref };
-    expect(
-      after(base, [deleted, ...randomEvents(1, 20).filter((e) => e.type !== "reaction.removed")]),
-    ).toMatchObject({
-      deleted: true,
-      text: "",
-      reactions: [],
-    });
+    const late: EventFrame[] = [
+      { ...envelope, seq: 2, type: "message.deleted", data: ref },
+      {
+        ...envelope,
+        seq: 3,
+        type: "message.edited",
+        data: { ...ref, text: "v3", html: null, mentions: [], edited_at: 3 },
+      },
+      { ...envelope, seq: 4, type: "reaction.added", data: { ...ref, emoji: "👍", user_id: "1" } },
+    ];
+    expect(applied(base, late)).toMatchObject({ deleted: true, text: "", reactions: [] });
   });
 });
 

@@ -111,6 +111,8 @@ const ACK_EVERY_MS = 1_000;
 const REPAIR_AFTER_MS = 5_000;
 const OFFLINE_RETRY_MS = 15_000;
 const STREAMS_PER_FRAME = 500;
+const STREAMS_PER_RESUME = 1500;
+const RESUMED_DEADLINE_MS = 10_000;
 const DEFAULT_HEARTBEAT_MS = 30_000;
 
 /**
@@ -144,6 +146,7 @@ export class SocketClient extends Emitter<SocketEvents> {
   private stableTimer: ReturnType<typeof setTimeout> | undefined;
   private heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
   private silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  private resumeTimer: ReturnType<typeof setTimeout> | undefined;
   private ackTimer: ReturnType<typeof setTimeout> | undefined;
   private holdTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly answerTimers = new Map<number, ReturnType<typeof setTimeout>>();
@@ -285,7 +288,7 @@ export class SocketClient extends Emitter<SocketEvents> {
     this.helloTimer = setTimeout(() => this.lost(socket, 0), HELLO_DEADLINE_MS);
     socket.onopen = () => void this.greet(socket);
     socket.onmessage = ((event: { data: unknown }) => {
-      if (socket === this.socket) this.receive(event.data);
+      this.receive(event.data);
     }) as (event: never) => void;
     socket.onclose = ((event: { code: number; reason: string }) =>
       this.lost(socket, event.code, event.reason)) as (event: never) => void;
@@ -306,12 +309,19 @@ export class SocketClient extends Emitter<SocketEvents> {
       }
     }
     this.resuming = false;
-    if (!this.session || socket !== this.socket) return;
+    if (!this.session || this.streams.size > STREAMS_PER_RESUME) {
+      // The server waits a moment for a resume before it says hello; any other frame tells it that none will come.
+      this.transmit({ t: "ping", id: this.nextId++ });
+      return;
+    }
     const streams: Record<StreamName, number> = {};
     for (const [name, followed] of this.streams) if (followed.last !== null) streams[name] = followed.last;
     const frame: ClientFrame = { t: "resume", session: this.session.id, token: this.session.token, streams };
     // A list too long for one frame is followed afresh, in several.
-    if (byteLength(JSON.stringify(frame)) > FRAME_MAX_BYTES) return;
+    if (byteLength(JSON.stringify(frame)) > FRAME_MAX_BYTES) {
+      this.transmit({ t: "ping", id: this.nextId++ });
+      return;
+    }
     this.resuming = true;
     this.transmit(frame);
   }
@@ -358,6 +368,7 @@ export class SocketClient extends Emitter<SocketEvents> {
     clearTimeout(this.stableTimer);
     clearTimeout(this.heartbeatTimer);
     clearTimeout(this.silenceTimer);
+    clearTimeout(this.resumeTimer);
     clearTimeout(this.ackTimer);
     this.ackTimer = undefined;
     for (const timer of this.answerTimers.values()) clearTimeout(timer);
@@ -446,6 +457,12 @@ export class SocketClient extends Emitter<SocketEvents> {
     const resumed = frame.resumed && this.resuming;
     const unconfirmed = [...this.streams].filter(([, f]) => !f.confirmed && !(resumed && f.last !== null));
     this.sendSubscribe(unconfirmed.map(([name]) => name));
+    if (resumed) {
+      // The server may be unable to replay right now. Then the streams are followed one by one.
+      this.resumeTimer = setTimeout(() => {
+        this.sendSubscribe([...this.streams].filter(([, f]) => !f.confirmed).map(([name]) => name));
+      }, RESUMED_DEADLINE_MS);
+    }
     this.flushOutbox();
   }
 

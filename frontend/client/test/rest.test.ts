@@ -45,7 +45,7 @@ describe("requests", () => {
     });
     await client.me.get();
     expect(calls[0]).toMatchObject({ url: "https://chat.example/v1/me", credentials: "omit" });
-    expect(calls[0]?.headers["Authorization"]).toBe("Bearer T");
+    expect(calls[0]?.headers.Authorization).toBe("Bearer T");
   });
 
   test("what is filled into a path can't change it", async () => {

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -17,29 +18,46 @@ _RESTART_MAX_S = 30.0
 _STOP_S = 20.0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Child:
-    role: list[str]
-    process: "subprocess.Popen[bytes]"
-    started: float
+    role: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
     failures: int = 0
     restart_at: float = 0.0
 
 
 class Command(BaseCommand):
-    help = "Run web, sequencers, workers and beat together; a role that ends is restarted with back-off."
+    help = "Run all roles of the cluster profile together; a role that ends is restarted with back-off."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--webs", type=int, default=1, help="gateway processes, all on PORT")
+        parser.add_argument(
+            "--services",
+            type=int,
+            default=1,
+            help="message services, from GRPC_PORT on; 0: the gateways post themselves",
+        )
         parser.add_argument("--sequencers", type=int, default=1)
         parser.add_argument("--workers", type=int, default=1)
 
-    def handle(self, *_: Any, webs: int, sequencers: int, workers: int, **__: Any) -> None:
+    def handle(self, *_: Any, webs: int, services: int, sequencers: int, workers: int, **__: Any) -> None:
         if settings.EMBEDDED:
             raise CommandError("the embedded profile is one process: use serve (or set PROFILE=cluster)")
         call_command("migrate", verbosity=0, interactive=False)
-        roles = [["sequencer"]] * sequencers + [["worker"]] * workers + [["beat"]] + [["serve"]] * webs
-        children = [_Child(role, self._spawn(role), time.monotonic()) for role in roles]
+        ports = range(settings.GRPC_PORT, settings.GRPC_PORT + services)
+        targets = ",".join(f"{_reachable(settings.GRPC_HOST)}:{port}" for port in ports)
+        web = {"MESSAGE_SERVICE_URL": f"grpc://{targets}"} if services else {}
+        children = [
+            *(_Child("sequencer") for _ in range(sequencers)),
+            *(_Child("worker") for _ in range(workers)),
+            _Child("beat"),
+            *(_Child("messageservice", {"GRPC_PORT": str(port)}) for port in ports),
+            *(_Child("serve", web) for _ in range(webs)),
+        ]
+        for child in children:
+            self._spawn(child)
         stopping = False
 
         def stop(_number: int, _frame: Any) -> None:
@@ -56,33 +74,41 @@ class Command(BaseCommand):
 
     def _tend(self, child: _Child) -> None:
         now = time.monotonic()
-        if child.process.poll() is None:
+        if child.process is None or child.process.poll() is None:
             if child.failures and now - child.started > _RESTART_MAX_S:
                 child.failures = 0
             return
         if not child.restart_at:
             wait = min(_RESTART_MAX_S, 0.5 * 2**child.failures)
-            self.stderr.write(f"{child.role[0]} ended with {child.process.returncode}; again in {wait:.1f} s")
+            self.stderr.write(f"{child.role} ended with {child.process.returncode}; again in {wait:.1f} s")
             child.failures += 1
             child.restart_at = now + wait
         elif now >= child.restart_at:
             child.restart_at = 0.0
-            child.process, child.started = self._spawn(child.role), now
+            self._spawn(child)
 
     @staticmethod
-    def _spawn(role: list[str]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, settings.BASE_DIR / "manage.py", *role], start_new_session=True)
+    def _spawn(child: _Child) -> None:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), child.role]
+        child.process = subprocess.Popen(command, env={**os.environ, **child.env}, start_new_session=True)
+        child.started = time.monotonic()
 
     @staticmethod
     def _end(children: list[_Child]) -> None:
-        # The web goes first, so that what it accepted is still sequenced.
-        for child in sorted(children, key=lambda child: child.role[0] != "serve"):
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGTERM)
+        # The web goes first, so that what it accepted is still posted, and sequenced.
+        running = {child: process for child in children if (process := child.process) is not None}
+        for child in sorted(running, key=lambda child: child.role != "serve"):
+            if running[child].poll() is None:
+                running[child].send_signal(signal.SIGTERM)
         deadline = time.monotonic() + _STOP_S
-        for child in children:
+        for process in running.values():
             try:
-                child.process.wait(max(0.1, deadline - time.monotonic()))
+                process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                os.killpg(child.process.pid, signal.SIGKILL)
-                child.process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _reachable(host: str) -> str:
+    """The address at which the others on this host reach what listens at `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound

@@ -17,9 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--keep", type=int, default=2, help="how many keys to have afterwards"
-        )
+        parser.add_argument("--keep", type=int, default=2, help="how many keys to have afterwards")
 
     def handle(self, *_: Any, keep: int, **__: Any) -> None:
         if keep < 2:  # noqa: PLR2004 - a key alone would end every session

@@ -21,4 +21,6 @@ class Command(BaseCommand):
         if settings.EMBEDDED:
             call_command("migrate", verbosity=0, interactive=False)
         roles = runtime.EVERYTHING if settings.EMBEDDED else frozenset({runtime.Role.WEB})
+        if settings.EMBEDDED and not settings.GRPC_PORT:
+            roles -= {runtime.Role.MESSAGES}
         runtime.run(roles, host=host, port=port)

@@ -87,6 +87,22 @@ def test_every_listener_gets_every_frame_however_it_is_cut(
     asyncio.run(run())
 
 
+async def test_sockets_that_followed_earlier_or_later_are_compared_at_the_same_seq() -> None:
+    reference = Reference()
+    frames = [server_frame(event(number)) for number in range(1, 7)]
+    middle, early, late = (listener(reference) for _ in range(3))
+    middle.data_received(UPGRADED + b"".join(frames[2:4]))
+    early.data_received(UPGRADED + b"".join(frames[:4]))
+    late.data_received(UPGRADED + frames[3][:9])
+    late.data_received(frames[3][9:])
+    assert [one.frames for one in (middle, early, late)] == [2, 2, 2]
+    for one in (late, early, middle):
+        one.data_received(b"".join(frames[4:]))
+    assert [one.frames for one in (middle, early, late)] == [4, 4, 4]
+    assert reference.diverged == 0
+    assert list(reference.sent) == [3, 4, 5, 6]
+
+
 async def test_a_frame_that_differs_is_seen() -> None:
     reference = Reference()
     for text in (event(1), event(1).replace("x", "y")):

@@ -52,13 +52,12 @@ class MemoryLog:
         self.committed = dict.fromkeys(range(partitions), 0)
         self.owner: MemoryReader | None = None
         self.idle_polls = 0
-        self.grown = asyncio.Event()
+        self.on_commit: Callable[[Mapping[int, int]], None] = lambda _: None
 
     def add(self, partition: int, key: str, timestamp_ms: int, value: bytes | Envelope) -> Position:
         position = Position(partition, len(self.records[partition]))
         data = value if isinstance(value, bytes) else encode(value)
         self.records[partition].append(LogRecord(position, timestamp_ms, key, data))
-        self.grown.set()
         return position
 
     def of(self, life: Life) -> "LogOfLife":
@@ -120,6 +119,7 @@ class MemoryReader:
     async def commit(self, offsets: Mapping[int, int]) -> None:
         await self._life.step()
         if self._log.owner is self:
+            self._log.on_commit(offsets)
             self._log.committed.update(offsets)
         await self._life.step()
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ def _fast() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "COMMIT_EVERY_S", 0.0)
         patch.setattr(module, "FIRST_PROBE_S", 0.0005)
+        patch.setattr(module, "FIRST_RETRY_S", 0.0005)
         yield
 
 
@@ -42,7 +43,8 @@ class Record:
         self.later_ms = later_ms
         self.dedupe = dedupe
         self.counts = counts
-        self.parent = parent if stream.startswith("c:") else None
+        # A message is in one channel, and so is its thread.
+        self.parent = parent and parent + int(stream[2:]) if stream.startswith("c:") else None
         self.garbage = garbage
 
     def __repr__(self) -> str:
@@ -63,7 +65,7 @@ records_of = st.lists(
         st.integers(0, 120),
         st.sampled_from([None, "a", "b", "c", "d", "e"]),
         st.booleans(),
-        st.sampled_from([None, None, 100, 101, 102]),
+        st.sampled_from([None, None, 100, 200, 300]),
         st.sampled_from([False] * 9 + [True]),
     ),
     min_size=1,
@@ -123,6 +125,17 @@ class World:
         self.left = list(records)
         self.now = START_MS
         self.ids = itertools.count(1)
+        self.wrongly_committed: list[Mapping[int, int]] = []
+        self.log.on_commit = self.judge
+
+    def judge(self, offsets: Mapping[int, int]) -> None:
+        """A commit promises that everything before it is stored, was broadcast, and is followed up."""
+        streams, _ = expected(self.log)
+        for event in itertools.chain.from_iterable(streams.values()):
+            if event.position.offset < offsets.get(event.position.partition, 0):
+                done = (event.stream, event.seq) in self.store.rows and event in self.listener.events
+                if not done or (event.envelope.type == "followed" and event not in self.followed):
+                    self.wrongly_committed.append(offsets)
 
     def append(self, count: int) -> None:
         for record in self.left[:count]:
@@ -154,6 +167,7 @@ class World:
     async def live(self, life: Life) -> None:
         """Until the life ends, or everything is done, or it freezes."""
         sequencer = self.sequencer(life)
+        self.log.idle_polls = 0
         run = asyncio.create_task(sequencer.run())
         async with asyncio.timeout(20):
             while not (self.done or life.dead or life.frozen.is_set()):
@@ -189,6 +203,7 @@ class World:
             assert got == wanted
         assert set(self.listener.duplicates) == set(duplicates.values())
         assert self.log.drained
+        assert self.wrongly_committed == []
 
 
 LIMITS = st.sampled_from([None, TINY])
@@ -242,6 +257,8 @@ async def test_killed_while_the_store_fails_and_forgets(
         await world.live(Life(killed_at=killed_at))
         world.store.lose(lost)
     await world.live(Life())
+    if any(lost for _, lost in lives):
+        world.wrongly_committed.clear()  # they were right when they were made
     world.check()
 
 
@@ -277,6 +294,7 @@ async def test_the_store_crashes_under_a_living_sequencer(
         await crashing
         await sequencer.stop()
         await run
+    world.wrongly_committed.clear()  # what the crash undid was there when it was promised
     world.check()
 
 

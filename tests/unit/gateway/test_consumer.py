@@ -525,3 +525,44 @@ async def answers(port: int) -> None:
                 writer.close()
                 return
             await asyncio.sleep(0.05)
+
+
+# -- who reads too little
+
+
+async def test_a_client_that_stops_reading_is_cut_off_costs_little_and_slows_nobody(
+    served: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "TICK_S", 0.05)
+    hub.start()
+    async with served.client("user.1") as client, served.client("user.2", max_queue=1) as stuck:
+        for one in (client, stuck):
+            await one.hello()
+            await one.subscribe(c_1=None)
+        most, seq = 0, 0
+        async with asyncio.timeout(20):
+            while len(hub.users) == 2:
+                seq += 1
+                served.broadcast.events(event("c:1", seq, body={"text": "x" * 60_000}))
+                assert (await client.next())["seq"] == seq
+                most = max(most, hub.gauges()["queue_bytes"])
+        assert most < hub.queue_bytes + 512 * 1024
+        assert hub.stats.slow_closes == 1
+        assert 1 in hub.users
+
+
+async def test_a_slow_client_learns_why_and_resumes(served: World, hub: Hub) -> None:
+    hub.queue_bytes = 200_000
+    async with served.client("user.1", max_queue=1) as slow:
+        before = await slow.hello()
+        await slow.subscribe(c_1=None)
+        seq = 0
+        while hub.users:
+            seq += 1
+            served.store.put(event("c:1", seq, body={"text": "x" * 60_000}))
+            served.broadcast.events(served.store.logs["c:1"][-1])
+            await asyncio.sleep(0.001)
+        assert await slow.close_code() == 4508
+    async with served.client("user.1") as client:
+        await resume(client, before, c_1=seq - 3)
+        assert [(await client.next())["seq"] for _ in range(3)] == [seq - 2, seq - 1, seq]

@@ -106,7 +106,7 @@ async def test_sessions_that_ended_unheard_are_cut(
 async def test_a_preview_that_ended_unheard_is_cut(
     world: World, hub: Hub, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.accounts.queries.ended", lambda proofs: set())
+    monkeypatch.setattr("apps.accounts.queries.ended", lambda _proofs: set())
     world.previews.update({1, 2})
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None, c_2=None, c_3=None)

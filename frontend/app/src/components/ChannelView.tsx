@@ -100,7 +100,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
             type="button"
             class="channel-name"
             data-testid="channel-name"
-            aria-label={`${titleOf(props.channel)}. Details`}
+            title="Show the details"
             onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
           >
             <ChannelGlyph channel={props.channel} />

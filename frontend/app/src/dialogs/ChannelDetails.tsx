@@ -133,6 +133,7 @@ function About(props: { channel: Channel }): JSX.Element {
 }
 
 function Members(props: { channel: Channel }): JSX.Element {
+  let search!: HTMLInputElement;
   const [query, setQuery] = createDebounced();
   const [members, setMembers] = createSignal<readonly Member[]>([]);
   const [next, setNext] = createSignal<string | null>(null);
@@ -172,6 +173,7 @@ function Members(props: { channel: Channel }): JSX.Element {
         <div class="prefixed">
           <Icon name="search" size={16} />
           <input
+            ref={search}
             class="input"
             type="search"
             aria-label="Search members"
@@ -230,7 +232,11 @@ function Members(props: { channel: Channel }): JSX.Element {
                   onClick={() =>
                     void rest.channels
                       .removeMember(props.channel.id, member.user_id)
-                      .then(() => setMembers(members().filter((one) => one.user_id !== member.user_id)))
+                      .then(() => {
+                        setMembers(members().filter((one) => one.user_id !== member.user_id));
+                        // The button that had the focus is gone; the focus must not be lost with it.
+                        search.focus();
+                      })
                       .catch(toastError)
                   }
                 >

@@ -13,7 +13,7 @@ import { copyText, deleteMessage, goTo, joinChannel, openDirect } from "../state
 import { full } from "../text/time";
 import { ChannelDetails } from "./ChannelDetails";
 import { WorkspaceForm } from "./FirstRun";
-import { close, createDebounced, createForm, FormError, Modal, PeoplePicker } from "./parts";
+import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
 import { Switcher } from "./Switcher";
 
@@ -339,6 +339,7 @@ function AddPeople(props: { channelId: Id }): JSX.Element {
     () => props.channelId,
     async (id) =>
       new Set((await rest.channels.members(id, { limit: 200 })).results.map((member) => member.user_id)),
+    { initialValue: new Set<Id>() },
   );
   const form = createForm(async () => {
     const ids = chosen().map((member) => member.user_id);
@@ -354,7 +355,7 @@ function AddPeople(props: { channelId: Id }): JSX.Element {
           label="People to add"
           chosen={chosen()}
           onChange={setChosen}
-          exclude={present.latest ?? new Set<Id>()}
+          exclude={latestOf(present, new Set<Id>())}
         />
         <FormError text={form.error()} />
         <div class="form-actions">
@@ -473,7 +474,8 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
 function Versions(props: { messageId: Id }): JSX.Element {
   const [versions] = createResource(
     () => props.messageId,
-    (id) => rest.messages.versions(id),
+    async (id) => (await rest.messages.versions(id)).results,
+    { initialValue: [] },
   );
   const workspaceId = () =>
     state.channels[state.messages[props.messageId]?.channel_id ?? ""]?.workspace_id ?? "";
@@ -481,7 +483,7 @@ function Versions(props: { messageId: Id }): JSX.Element {
     <Modal title="Edit history">
       <Show when={!versions.error} fallback={<p class="alert alert-error">The history did not load.</p>}>
         <ol class="versions" aria-busy={versions.loading}>
-          <For each={[...(versions.latest?.results ?? [])].reverse()}>
+          <For each={[...latestOf(versions, [])].reverse()}>
             {(version, index) => (
               <li>
                 <div class="muted">

@@ -6,7 +6,7 @@ import { toast, toastError } from "../state/toasts";
 import { now, openDialog, setTheme, type Theme, theme } from "../state/ui";
 import { ago } from "../text/time";
 import { Tabs } from "./ChannelDetails";
-import { createForm, FormError, Modal } from "./parts";
+import { createForm, FormError, latestOf, Modal } from "./parts";
 
 type Tab = "profile" | "appearance" | "sessions";
 
@@ -120,7 +120,9 @@ function Appearance(): JSX.Element {
 }
 
 function Security(): JSX.Element {
-  const [sessions, { refetch }] = createResource(() => rest.me.sessions());
+  const [sessions, { refetch }] = createResource(async () => (await rest.me.sessions()).results, {
+    initialValue: [],
+  });
   const [current, setCurrent] = createSignal("");
   const [password, setPassword] = createSignal("");
   const form = createForm(async () => {
@@ -135,7 +137,7 @@ function Security(): JSX.Element {
       <h3>Where you are signed in</h3>
       <ul class="sessions" aria-label="Sessions" aria-busy={sessions.loading}>
         <For
-          each={sessions.error ? [] : (sessions.latest?.results ?? [])}
+          each={latestOf(sessions, [])}
           fallback={
             <li class="side-empty">{sessions.loading ? "Loading…" : "The sessions did not load."}</li>
           }

@@ -7,7 +7,7 @@ import { putChannel, rest } from "../state/session";
 import { isDirect, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { goTo, openDirect } from "../state/verbs";
-import { close, createDebounced, Modal } from "./parts";
+import { close, createDebounced, latestOf, Modal } from "./parts";
 
 type Place = { kind: "channel"; channel: Channel } | { kind: "person"; member: Member };
 
@@ -27,6 +27,7 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
       for (const channel of page.results) putChannel(channel);
       return page.results.map((channel) => channel.id);
     },
+    { initialValue: [] as Id[] },
   );
 
   const places = createMemo<Place[]>(() => {
@@ -34,7 +35,7 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
     const channels = Object.values(state.channels).filter(
       (c) =>
         c.workspace_id === props.workspaceId &&
-        (c.is_member || (q && !c.archived && found.latest?.includes(c.id))),
+        (c.is_member || (q && !c.archived && latestOf(found, []).includes(c.id))),
     );
     const ranked = channels
       .map((channel) => ({ channel, rank: rank(titleOf(channel), q) }))

@@ -6,7 +6,7 @@ import { Icon } from "../components/Icon";
 import { putMembers, rest } from "../state/session";
 import { myId } from "../state/store";
 import { explain } from "../state/toasts";
-import { openDialog } from "../state/ui";
+import { dialog, openDialog } from "../state/ui";
 
 const FIELDS =
   "input:not([readonly], [type=radio], [type=checkbox], [tabindex='-1']), textarea:not([readonly]), [role=tab][aria-selected=true]";
@@ -31,6 +31,14 @@ export function Modal(props: {
     event.preventDefault();
     field.focus();
   };
+  const before = document.activeElement;
+  onCleanup(() =>
+    setTimeout(() => {
+      if (dialog() || document.activeElement !== document.body) return;
+      const back = before instanceof HTMLElement && before.isConnected && before !== document.body ? before : null;
+      (back ?? document.querySelector<HTMLElement>("[data-testid=composer-channel]"))?.focus();
+    }),
+  );
   return (
     <Dialog open onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
@@ -93,6 +101,14 @@ export function FormError(props: { text: string | null }): JSX.Element {
   );
 }
 
+/**
+ * What a resource with an initial value holds, also while it loads anew or when it failed. It never suspends: a dialog that is
+ * taken out and put in again by a Suspense would leave Kobalte's stack of layers in disorder.
+ */
+export function latestOf<T>(resource: { readonly error: unknown; readonly latest: T }, fallback: T): T {
+  return resource.error ? fallback : resource.latest;
+}
+
 export function createDebounced(ms = 180): [() => string, (value: string) => void] {
   const [value, setValue] = createSignal("");
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -127,9 +143,10 @@ export function PeoplePicker(props: {
       setActive(0);
       return page.results;
     },
+    { initialValue: [] },
   );
   const options = () =>
-    (found.latest ?? []).filter(
+    latestOf(found, []).filter(
       (member) =>
         member.active &&
         !props.exclude?.has(member.user_id) &&

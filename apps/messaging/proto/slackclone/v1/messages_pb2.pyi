@@ -7,17 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PostRequest(_message.Message):
-    __slots__ = (
-        "channel_id",
-        "sender_id",
-        "text",
-        "type",
-        "client_msg_id",
-        "thread_id",
-        "also_in_channel",
-        "retry",
-        "tag",
-    )
+    __slots__ = ("channel_id", "sender_id", "text", "type", "client_msg_id", "thread_id", "also_in_channel", "retry", "tag")
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
     SENDER_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -36,18 +26,7 @@ class PostRequest(_message.Message):
     also_in_channel: bool
     retry: bool
     tag: int
-    def __init__(
-        self,
-        channel_id: _Optional[int] = ...,
-        sender_id: _Optional[int] = ...,
-        text: _Optional[str] = ...,
-        type: _Optional[str] = ...,
-        client_msg_id: _Optional[str] = ...,
-        thread_id: _Optional[int] = ...,
-        also_in_channel: _Optional[bool] = ...,
-        retry: _Optional[bool] = ...,
-        tag: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, channel_id: _Optional[int] = ..., sender_id: _Optional[int] = ..., text: _Optional[str] = ..., type: _Optional[str] = ..., client_msg_id: _Optional[str] = ..., thread_id: _Optional[int] = ..., also_in_channel: _Optional[bool] = ..., retry: _Optional[bool] = ..., tag: _Optional[int] = ...) -> None: ...
 
 class PostResponse(_message.Message):
     __slots__ = ("message_id", "timestamp", "tag", "problem")
@@ -59,13 +38,7 @@ class PostResponse(_message.Message):
     timestamp: int
     tag: int
     problem: Problem
-    def __init__(
-        self,
-        message_id: _Optional[int] = ...,
-        timestamp: _Optional[int] = ...,
-        tag: _Optional[int] = ...,
-        problem: _Optional[_Union[Problem, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, message_id: _Optional[int] = ..., timestamp: _Optional[int] = ..., tag: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...
 
 class EditRequest(_message.Message):
     __slots__ = ("message_id", "text")
@@ -97,9 +70,7 @@ class ReactRequest(_message.Message):
     message_id: int
     emoji: str
     on: bool
-    def __init__(
-        self, message_id: _Optional[int] = ..., emoji: _Optional[str] = ..., on: _Optional[bool] = ...
-    ) -> None: ...
+    def __init__(self, message_id: _Optional[int] = ..., emoji: _Optional[str] = ..., on: _Optional[bool] = ...) -> None: ...
 
 class ReactResponse(_message.Message):
     __slots__ = ()
@@ -114,7 +85,6 @@ class Problem(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     CODE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
@@ -125,14 +95,7 @@ class Problem(_message.Message):
     retry_after: float
     errors: _containers.RepeatedCompositeFieldContainer[FieldErrors]
     extra: _containers.ScalarMap[str, str]
-    def __init__(
-        self,
-        code: _Optional[str] = ...,
-        detail: _Optional[str] = ...,
-        retry_after: _Optional[float] = ...,
-        errors: _Optional[_Iterable[_Union[FieldErrors, _Mapping]]] = ...,
-        extra: _Optional[_Mapping[str, str]] = ...,
-    ) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., detail: _Optional[str] = ..., retry_after: _Optional[float] = ..., errors: _Optional[_Iterable[_Union[FieldErrors, _Mapping]]] = ..., extra: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class FieldErrors(_message.Message):
     __slots__ = ("field", "texts")
@@ -156,9 +119,7 @@ class CommandBatch(_message.Message):
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     number: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
-    def __init__(
-        self, number: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ...
-    ) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("tag", "timeout_ms", "actor", "post", "edit", "delete", "react")
@@ -176,16 +137,7 @@ class Command(_message.Message):
     edit: EditRequest
     delete: DeleteRequest
     react: ReactRequest
-    def __init__(
-        self,
-        tag: _Optional[int] = ...,
-        timeout_ms: _Optional[int] = ...,
-        actor: _Optional[_Union[Actor, _Mapping]] = ...,
-        post: _Optional[_Union[PostRequest, _Mapping]] = ...,
-        edit: _Optional[_Union[EditRequest, _Mapping]] = ...,
-        delete: _Optional[_Union[DeleteRequest, _Mapping]] = ...,
-        react: _Optional[_Union[ReactRequest, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, tag: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., actor: _Optional[_Union[Actor, _Mapping]] = ..., post: _Optional[_Union[PostRequest, _Mapping]] = ..., edit: _Optional[_Union[EditRequest, _Mapping]] = ..., delete: _Optional[_Union[DeleteRequest, _Mapping]] = ..., react: _Optional[_Union[ReactRequest, _Mapping]] = ...) -> None: ...
 
 class Actor(_message.Message):
     __slots__ = ("user_id", "session_id", "is_bot", "scopes", "expires_at_ms")
@@ -199,14 +151,7 @@ class Actor(_message.Message):
     is_bot: bool
     scopes: Scopes
     expires_at_ms: int
-    def __init__(
-        self,
-        user_id: _Optional[int] = ...,
-        session_id: _Optional[int] = ...,
-        is_bot: _Optional[bool] = ...,
-        scopes: _Optional[_Union[Scopes, _Mapping]] = ...,
-        expires_at_ms: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, user_id: _Optional[int] = ..., session_id: _Optional[int] = ..., is_bot: _Optional[bool] = ..., scopes: _Optional[_Union[Scopes, _Mapping]] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
 
 class Scopes(_message.Message):
     __slots__ = ("names",)
@@ -222,12 +167,7 @@ class AnswerBatch(_message.Message):
     answers: _containers.RepeatedCompositeFieldContainer[Answer]
     read: int
     draining: bool
-    def __init__(
-        self,
-        answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ...,
-        read: _Optional[int] = ...,
-        draining: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ..., read: _Optional[int] = ..., draining: _Optional[bool] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("tag", "message_id", "timestamp", "problem")
@@ -239,10 +179,4 @@ class Answer(_message.Message):
     message_id: int
     timestamp: int
     problem: Problem
-    def __init__(
-        self,
-        tag: _Optional[int] = ...,
-        message_id: _Optional[int] = ...,
-        timestamp: _Optional[int] = ...,
-        problem: _Optional[_Union[Problem, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, tag: _Optional[int] = ..., message_id: _Optional[int] = ..., timestamp: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,60 @@
+"""The audit log in words: each action's line, said of its actor."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Detail = Mapping[str, Any]
+Say = Callable[[Detail, str], str]
+
+
+def _quoted(detail: Detail, key: str) -> str:
+    return f"“{detail.get(key, '?')}”"
+
+
+def _scopes(detail: Detail) -> str:
+    scopes = detail.get("scopes")
+    return ", ".join(map(str, scopes)) if isinstance(scopes, list) else "?"
+
+
+def _invited(detail: Detail, _: str) -> str:
+    role = detail.get("role", "?")
+    if email := detail.get("email"):
+        return f"invited {email} as {role}"
+    uses = detail.get("max_uses", "?")
+    return f"made an invitation link for the role {role}, good for {uses} {'use' if uses == 1 else 'uses'}"
+
+
+# action -> what is said after the actor's name, from the entry's detail and its target's name
+SENTENCES: Mapping[str, Say] = {
+    "workspace.created": lambda detail, _: f"created the workspace {_quoted(detail, 'name')}",
+    "workspace.renamed": lambda detail, _: (
+        f"renamed the workspace from {_quoted(detail, 'old')} to {_quoted(detail, 'new')}"
+    ),
+    "member.joined": lambda detail, _: f"joined by invitation as {detail.get('role', '?')}",
+    "member.role_changed": lambda detail, target: (
+        f"changed the role of {target} from {detail.get('old', '?')} to {detail.get('new', '?')}"
+    ),
+    "member.handle_changed": lambda detail, target: (
+        f"changed the handle of {target} from @{detail.get('old', '?')} to @{detail.get('new', '?')}"
+    ),
+    "member.deactivated": lambda _, target: f"deactivated {target}",
+    "member.reactivated": lambda _, target: f"reactivated {target}",
+    "invitation.created": _invited,
+    "invitation.revoked": lambda _detail, _target: "revoked an invitation",
+    "bot.created": lambda detail, target: f"created the bot {target} with {_scopes(detail)}",
+    "bot.token_issued": lambda detail, target: (
+        f"issued the token {_quoted(detail, 'name')} ({detail.get('token', '?')}…) of {target} with {_scopes(detail)}"
+    ),
+    "bot.token_revoked": lambda detail, target: (
+        f"revoked the token {_quoted(detail, 'name')} ({detail.get('token', '?')}…) of {target}"
+    ),
+    "bot.removed": lambda _, target: f"removed the bot {target}",
+}
+
+
+def sentence(action: str, detail: Detail, *, target: str) -> str:
+    """Actions that nobody wrote a line for are named as they are."""
+    say = SENTENCES.get(action)
+    if say is not None:
+        return say(detail, target)
+    return f"{action} {target}".strip()
