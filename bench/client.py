@@ -545,14 +545,22 @@ class Person:
             f"/v1/workspaces/{workspace['id']}/channels",
             {"name": name, "kind": kind, "members": [member.id for member in members]},
         )
-        return made
+        return await self.settled(made)
 
     async def direct(self, workspace: Json, *others: "Person") -> Json:
         kind = "dm" if len(others) == 1 else "group_dm"
         made: Json = await self.rest.post(
             f"/v1/workspaces/{workspace['id']}/channels", {"kind": kind, "members": [other.id for other in others]}
         )
-        return made
+        return await self.settled(made)
+
+    async def settled(self, channel: Json, *, deadline_s: float = 15.0) -> Json:
+        """The channel once its stream has told of each first member: that comes through the outbox, a moment later."""
+        async with asyncio.timeout(deadline_s):
+            while channel["seq"] < channel["member_count"]:
+                await asyncio.sleep(0.02)
+                channel = await self.rest.get(f"/v1/channels/{channel['id']}")
+        return channel
 
     async def post(self, channel: Json | str, text: str, **more: object) -> Json:
         channel_id = channel if isinstance(channel, str) else channel["id"]

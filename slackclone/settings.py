@@ -106,7 +106,7 @@ BROADCAST_BACKEND = "apps.eventlog.backends.broadcast_layer.LayerBroadcast"
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
         {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "apps.eventlog.backends.layer_redis.BatchingLayer",
             "CONFIG": {"hosts": [REDIS_URL], "prefix": "layer"},
         }
         if REDIS_URL

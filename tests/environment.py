@@ -5,6 +5,10 @@ import os
 import shutil
 import tempfile
 
+# Its pytest plugin would import it after the last test, where a finalizer that runs meanwhile makes CPython 3.11's
+# compiler fail now and then ("AST constructor recursion depth mismatch").
+import hypothesis  # noqa: F401
+
 _directory = tempfile.mkdtemp(prefix="slackclone-tests-")
 _owner = os.getpid()
 

@@ -21,11 +21,11 @@ _HOUR, _DAY = 3600, 86_400
 LIFETIMES = ((_HOUR, "1 hour"), (_DAY, "1 day"), (7 * _DAY, "7 days"), (14 * _DAY, "14 days"), (60 * _DAY, "60 days"))
 KINDS = (("public", "Public: everybody finds it and may join"), ("private", "Private: only who is added sees it"))
 SCOPE_TEXTS = {
-    "messages:read": "read messages and follow channels that it is in",
+    "messages:read": "read and follow its channels and the public ones",
     "messages:write": "post, edit and delete its own messages",
     "reactions:write": "add and remove its own reactions",
-    "channels:read": "list channels, join and leave them",
-    "channels:manage": "create, change and archive channels, add people",
+    "channels:read": "list and look up channels",
+    "channels:manage": "create, change, archive, join and leave channels, add people",
     "members:read": "list people, follow who comes and goes",
 }
 FIRST_SCOPES = ("messages:read", "messages:write", "channels:read")

@@ -170,15 +170,19 @@ def public_counts(workspace_id: int) -> tuple[int, int]:
     return total - archived, archived
 
 
-def member_ids(*, actor: Principal, channel_id: int, cursor: str | None, limit: int) -> pagination.Page[int]:
-    """User ids of a channel's members, ascending."""
+def channel_members(
+    *, actor: Principal, channel_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[workspaces.Member]:
+    """A channel's members by user id, deactivated ones too."""
     scopes.require_scope(actor, "members:read")
     found, _ = _visible(channel_id, actor.user_id)
-    return members_page(found.pk, cursor=cursor, limit=limit)
+    page = members_page(found.pk, cursor=cursor, limit=limit)
+    people = workspaces.member_many(found.workspace_id, page.results, active_only=False)
+    return pagination.Page([people[user_id] for user_id in page.results if user_id in people], page.next_cursor)
 
 
 def members_page(channel_id: int, *, cursor: str | None, limit: int) -> pagination.Page[int]:
-    """The same for a caller that has no actor: follow-up work."""
+    """Ids only, for a caller that has no actor: follow-up work."""
     rows = Membership.objects.filter(channel_id=channel_id)
     if cursor:
         rows = rows.filter(user_id__gt=pagination.decode(cursor, int)[0])

@@ -1,6 +1,6 @@
 """AES-256-GCM sealing with named keys.
 
-A sealed blob is `version (1 byte) | key id (8 bytes, big endian) | nonce (12 bytes) | ciphertext and tag`, so that the key
+A sealed blob is `version (1 byte) | key id (8 bytes, big endian) | nonce (12 bytes) | ciphertext and tag`: the key
 id travels with the text and keys can be rotated. The associated data binds a blob to where it belongs (its stream and
 event), so that it can't be moved to another place.
 """
@@ -56,7 +56,7 @@ def unseal(blob: bytes, *, key: bytes | AESGCM, context: bytes) -> bytes:
 
 
 class MasterKeys:
-    """The keys that wrap data keys: `current` wraps, every one unwraps. Ids are small integers; a larger one is newer."""
+    """The keys that wrap data keys: `current` wraps, every one unwraps. A larger id is newer."""
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys.values()):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -19,6 +20,7 @@ from apps.core.errors import (
     RateLimitedError,
     TooLargeError,
     UnauthenticatedError,
+    UnavailableError,
 )
 
 CONTENT_TYPE = "application/problem+json"
@@ -60,6 +62,8 @@ _TRANSLATIONS: tuple[tuple[type[Exception], Maker], ...] = (
     (PermissionDenied, lambda error: ForbiddenError(str(error))),
     (RequestDataTooBig, lambda _: TooLargeError()),
     (SuspiciousOperation, lambda _: InvalidError(errors={})),
+    (OperationalError, lambda _: UnavailableError(retry_after=1)),
+    (InterfaceError, lambda _: UnavailableError(retry_after=1)),
 )
 
 

@@ -5,12 +5,14 @@ thread while it waits for the read.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from asgiref.sync import async_to_sync
+from django.db import close_old_connections, connection
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="reads")
@@ -27,3 +29,14 @@ async def read(function: Callable[[], T]) -> T:
             close_old_connections()
 
     return await asyncio.get_running_loop().run_in_executor(_executor, call)
+
+
+def wait(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call an async function from a request's thread and wait for it.
+
+    A pooled connection goes back first: else as many callers as the pool has connections wait for a read that waits for
+    one of theirs.
+    """
+    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+        connection.close()
+    return async_to_sync(function)(*args, **kwargs)

@@ -347,9 +347,7 @@ class Sequencer:
     async def _ask(self, question: Awaitable[T]) -> T:
         """The store's answer, within our patience. Raises TimeoutError."""
         async with asyncio.timeout(self._patience_s):
-            answer = await question
-        self._store_answered_at = time.monotonic()
-        return answer
+            return await question
 
     def _plan_from_memory(self, entries: Sequence[Entry]) -> Round:
         """While the store is down. A stream that memory can't place stays behind, whole, until the store is back."""
@@ -403,7 +401,7 @@ class Sequencer:
         now = time.monotonic()
         self._stored_round = plan.number
         if plan.events:
-            self._stored_at = now
+            self._store_answered_at = self._stored_at = now
             if now - self._began_at > _STEADY_S:
                 self._outages = 0
         for partition, event in plan.followups:

@@ -377,7 +377,6 @@ class Hub:
                 stream.pending.append(frame)
             control = self._controls.get(event.envelope.type)
             if control is not None:
-                self._write_out(stream)  # whom it concerns sees it, and nothing after it
                 try:
                     control(stream, event)
                 except (msgspec.MsgspecError, KeyError, ValueError, TypeError):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from asgiref.sync import async_to_sync
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.renderers import JSONRenderer
@@ -17,6 +16,7 @@ from apps.accounts.authentication import principal_of
 from apps.core.errors import InvalidError
 from apps.core.fields import Flag, Id
 from apps.core.pagination import parse_limit
+from apps.core.threads import wait
 from apps.messaging import actions, queries
 
 CURSOR_MAX = 400
@@ -189,10 +189,10 @@ class MessageListView(MessagingView):
         values = parsed(PostIn, request)
         if "type" in values:
             values["kind"] = values.pop("type")
-        posted = async_to_sync(actions.post_message)(actor=principal_of(request), wait=True, **values)
+        posted = wait(actions.post_message, actor=principal_of(request), wait=True, **values)
         if posted.message is None:
             return Response({"message_id": str(posted.message_id)}, status=status.HTTP_202_ACCEPTED)
-        (view,) = async_to_sync(queries.views)([posted.message])
+        (view,) = wait(queries.views, [posted.message])
         return Response(
             {
                 "message_id": str(posted.message_id),
@@ -207,48 +207,45 @@ class MessageListView(MessagingView):
 class MessageView(MessagingView):
     @extend_schema(responses=MessageOut)
     def get(self, request: Request, message_id: int) -> Response:
-        return Response(async_to_sync(queries.message)(actor=principal_of(request), message_id=message_id))
+        return Response(wait(queries.message, actor=principal_of(request), message_id=message_id))
 
     @extend_schema(request=EditIn, responses=MessageOut)
     def patch(self, request: Request, message_id: int) -> Response:
         values = parsed(EditIn, request)
-        edited = async_to_sync(actions.edit_message)(
-            actor=principal_of(request), message_id=message_id, wait=True, **values
-        )
-        (view,) = async_to_sync(queries.views)([edited])
+        edited = wait(actions.edit_message, actor=principal_of(request), message_id=message_id, wait=True, **values)
+        (view,) = wait(queries.views, [edited])
         return Response(view)
 
     @extend_schema(responses={204: NOTHING})
     def delete(self, request: Request, message_id: int) -> Response:
-        async_to_sync(actions.delete_message)(actor=principal_of(request), message_id=message_id, wait=True)
+        wait(actions.delete_message, actor=principal_of(request), message_id=message_id, wait=True)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class VersionsView(MessagingView):
     @extend_schema(responses=VersionsOut)
     def get(self, request: Request, message_id: int) -> Response:
-        found = async_to_sync(queries.versions)(actor=principal_of(request), message_id=message_id)
+        found = wait(queries.versions, actor=principal_of(request), message_id=message_id)
         return Response({"results": found})
 
 
 class ReactionView(MessagingView):
     @extend_schema(request=None, responses={204: NOTHING})
     def put(self, request: Request, message_id: int, emoji: str) -> Response:
-        async_to_sync(actions.add_reaction)(actor=principal_of(request), message_id=message_id, emoji=emoji, wait=True)
+        wait(actions.add_reaction, actor=principal_of(request), message_id=message_id, emoji=emoji, wait=True)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={204: NOTHING})
     def delete(self, request: Request, message_id: int, emoji: str) -> Response:
-        async_to_sync(actions.remove_reaction)(
-            actor=principal_of(request), message_id=message_id, emoji=emoji, wait=True
-        )
+        wait(actions.remove_reaction, actor=principal_of(request), message_id=message_id, emoji=emoji, wait=True)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class RepliesView(MessagingView):
     @extend_schema(parameters=[CURSOR, LIMIT], responses=RepliesOut)
     def get(self, request: Request, message_id: int) -> Response:
-        page = async_to_sync(queries.replies)(
+        page = wait(
+            queries.replies,
             actor=principal_of(request),
             message_id=message_id,
             cursor=_cursor_of(request.query_params, "cursor"),
@@ -260,19 +257,20 @@ class RepliesView(MessagingView):
 class FollowView(MessagingView):
     @extend_schema(request=None, responses={204: NOTHING})
     def put(self, request: Request, message_id: int) -> Response:
-        async_to_sync(actions.follow_thread)(actor=principal_of(request), message_id=message_id)
+        wait(actions.follow_thread, actor=principal_of(request), message_id=message_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={204: NOTHING})
     def delete(self, request: Request, message_id: int) -> Response:
-        async_to_sync(actions.unfollow_thread)(actor=principal_of(request), message_id=message_id)
+        wait(actions.unfollow_thread, actor=principal_of(request), message_id=message_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ThreadListView(MessagingView):
     @extend_schema(parameters=[CURSOR, LIMIT], responses=FollowedPageOut)
     def get(self, request: Request, workspace_id: int) -> Response:
-        page = async_to_sync(queries.followed_threads)(
+        page = wait(
+            queries.followed_threads,
             actor=principal_of(request),
             workspace_id=workspace_id,
             cursor=_cursor_of(request.query_params, "cursor"),
@@ -284,7 +282,8 @@ class ThreadListView(MessagingView):
 class HistoryView(MessagingView):
     @extend_schema(parameters=[_bound("before"), _bound("after"), _bound("around"), LIMIT], responses=HistoryOut)
     def get(self, request: Request, channel_id: int) -> Response:
-        page = async_to_sync(queries.history)(
+        page = wait(
+            queries.history,
             actor=principal_of(request),
             channel_id=channel_id,
             **history_query(request.query_params),

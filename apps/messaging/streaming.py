@@ -98,7 +98,8 @@ class Stream(Generic[A]):
             await take(message)
 
     async def _do(self, doing: Coroutine[Any, Any, A]) -> None:
-        self._answers.append(await doing)
+        answer = await doing
+        self._answers.append(answer)  # the list may have become another meanwhile
         self._wake.set()
 
     async def _write(self) -> None:

@@ -62,6 +62,9 @@ class ChannelOut(serializers.Serializer[Any]):
     seq = serializers.IntegerField(allow_null=True, help_text="null while the message store does not answer")
     count = serializers.IntegerField(allow_null=True)
     last_message_at = serializers.IntegerField(allow_null=True)
+    partial = serializers.BooleanField(  # type: ignore[assignment]  # the name of a flag of DRF's own
+        required=False, help_text="true, and only then there, while the message store does not answer"
+    )
 
 
 class ChannelPageOut(serializers.Serializer[Any]):
@@ -166,11 +169,8 @@ class UnarchiveView(APIView):
 class ChannelMemberListView(APIView):
     @extend_schema(operation_id="channel_members_list", parameters=[CURSOR, LIMIT], responses=MemberPageOut)
     def get(self, request: Request, channel_id: int) -> Response:
-        actor = principal_of(request)
-        page = conversations.member_ids(actor=actor, channel_id=channel_id, **page_of(request))
-        channel, _ = conversations.channel(actor=actor, channel_id=channel_id)
-        found = workspaces.member_many(channel.workspace_id, page.results, active_only=False)
-        results = [workspaces.present_member(found[user_id]) for user_id in page.results if user_id in found]
+        page = conversations.channel_members(actor=principal_of(request), channel_id=channel_id, **page_of(request))
+        results = [workspaces.present_member(member) for member in page.results]
         return Response({"results": results, "next_cursor": page.next_cursor})
 
     @extend_schema(request=PeopleIn, responses=ChannelOut)

@@ -23,16 +23,17 @@ def workspace_seqs(workspace_ids: Iterable[int]) -> dict[int, int | None]:
     return {workspace_id: heads[name].seq if name in heads else 0 for workspace_id, name in names.items()}
 
 
-def channel_places(channel_ids: Iterable[int]) -> dict[int, dict[str, int | None]]:
-    """seq, count and last_message_at of each channel; all None while the store does not answer."""
+def channel_places(channel_ids: Iterable[int]) -> dict[int, dict[str, int | bool | None]]:
+    """seq, count and last_message_at of each channel; all None, and `partial`, while the store does not answer."""
     names = {channel_id: streams.channel(channel_id) for channel_id in channel_ids}
     if not names:
         return {}
     try:
         heads = async_to_sync(registry.store().heads)(list(names.values()))
     except StoreUnavailableError:
-        return {channel_id: {"seq": None, "count": None, "last_message_at": None} for channel_id in names}
-    places: dict[int, dict[str, int | None]] = {}
+        nothing = {"seq": None, "count": None, "last_message_at": None, "partial": True}
+        return {channel_id: dict(nothing) for channel_id in names}
+    places: dict[int, dict[str, int | bool | None]] = {}
     for channel_id, name in names.items():
         head = heads.get(name)
         places[channel_id] = {

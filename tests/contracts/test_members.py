@@ -303,21 +303,21 @@ async def test_a_fill_that_a_removal_overtook_is_thrown_away(
 @real_redis
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (2, 0, 1)])
 async def test_changes_that_are_told_out_of_order(on_redis: World, shared: Shared, order: Sequence[int]) -> None:
-    """In, out, in again, committed in this order by processes that tell of it in another."""
+    """Three changes, committed in one order by processes that tell of them in another."""
     await shared.fill(on_redis, on_redis.here)
-    user = on_redis.outsider
+    y, z, *_, x = on_redis.users
 
     def act() -> None:
-        verbs = ("added", "removed", "added")
-        changes = [(on_redis.commit(**{verb: [user]}), {verb: [user]}) for verb in verbs]
+        plan = ({"added": [x]}, {"removed": [y]}, {"removed": [z]})
+        changes = [(on_redis.commit(**change), change) for change in plan]
         for index in order:
             version, change = changes[index]
             on_redis.here.changed(on_redis.channel, version=version, **change)
 
     await asyncio.to_thread(act)
-    assert await on_redis.asked(shared.process(), user) == [True]
+    assert await on_redis.asked(shared.process(), x, y, z) == [True, False, False]
     held = await shared.held(on_redis.channel)
-    assert held is None or user in held
+    assert held is None or (x in held and not {y, z} & held)
 
 
 @real_redis

@@ -1,6 +1,7 @@
 """Rate limits: one contract, in memory and on Redis; then what several processes share, and life without Redis."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -42,7 +43,7 @@ class Shared:
         self.client = make_client(url)
 
     def process(self, clock: Clock | None = None) -> RedisLimiter:
-        return RedisLimiter(connect=lambda: self.client, **({"clock": clock} if clock else {}))
+        return RedisLimiter(connect=lambda: self.client, clock=clock or time.monotonic)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - a table reads best with a case a line
 """Bad input through both doors: each a clear error, and nothing changed."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable

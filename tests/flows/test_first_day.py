@@ -74,8 +74,9 @@ async def test_a_new_member_hears_of_a_conversation_through_their_own_stream(peo
     ann, bob = team.people
     socket = await bob.socket(f"u:{bob.id}")
     made = await ann.channel(team.workspace, "secret-plans", bob, kind="private")
-    await socket.until(lambda: socket.events[f"u:{bob.id}"])
-    event = socket.events[f"u:{bob.id}"][0]
+    mine = socket.events[f"u:{bob.id}"]
+    await socket.until(lambda: any(event["data"]["channel_id"] == made["id"] for event in mine))
+    event = mine[-1]
     assert event["type"] == "membership.added"
     assert event["data"] == {"channel_id": made["id"], "workspace_id": team.workspace["id"]}
     seen = await bob.rest.get(f"/v1/channels/{made['id']}")

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bench.client import Json, Person
 from bench.product import Product
 from deploy.services import Services, ServiceUnavailable
 
+# Its pytest plugin imports it after the last test, when Python 3.11's parser may be confused by an earlier recursion error.
+_ = hypothesis
 SERVERS = ("postgres", "redis", "kafka", "cassandra")
 _unavailable: dict[str, str] = {}
 _skipped: list[str] = []

@@ -64,13 +64,13 @@ def created(channel: Channel) -> events.ChannelCreated:
     )
 
 
-def require_people(workspace_id: int, user_ids: Collection[int]) -> None:
+def require_people(workspace_id: int, user_ids: Collection[int], *, field: str) -> None:
     """All of them are active members of the workspace, and not too many for one call. Raises InvalidError."""
     if len(user_ids) > MAX_USERS:
-        raise InvalidError(errors={"user_ids": [f"at most {MAX_USERS} people"]})
+        raise InvalidError(errors={field: [f"at most {MAX_USERS} people"]})
     found = workspaces.member_many(workspace_id, user_ids)
     if unknown := sorted(set(user_ids) - found.keys()):
-        raise InvalidError(errors={"user_ids": [f"not in this workspace: {', '.join(map(str, unknown[:20]))}"]})
+        raise InvalidError(errors={field: [f"not in this workspace: {', '.join(map(str, unknown[:20]))}"]})
 
 
 def add(channel: Channel, user_ids: Sequence[int], *, actor_id: int | None) -> list[int]:

@@ -36,7 +36,7 @@ def create_channel(
         purpose=names.text(purpose, field="purpose"),
         creator_id=actor.user_id,
     )
-    change.require_people(workspace_id, member_ids)
+    change.require_people(workspace_id, member_ids, field="members")
     return make(channel, [actor.user_id, *member_ids], actor_id=actor.user_id)
 
 

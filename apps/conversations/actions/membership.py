@@ -48,7 +48,7 @@ def add_members(*, actor: Principal, channel_id: int, user_ids: Collection[int])
         channel = change.lock(channel_id)
         access = access_now(channel, actor.user_id)
         policies.require(policies.can_add_members(access), access, "You can't add people to this conversation.")
-        change.require_people(channel.workspace_id, user_ids)
+        change.require_people(channel.workspace_id, user_ids, field="user_ids")
         return channel, change.add(channel, list(user_ids), actor_id=actor.user_id)
 
 

@@ -25,7 +25,7 @@ def open_dm(*, actor: Principal, workspace_id: int, user_ids: Collection[int]) -
     existing = _existing(workspace_id, key)
     if existing is not None:
         return existing, False
-    change.require_people(workspace_id, people)
+    change.require_people(workspace_id, people, field="members")
     if member.role == Role.GUEST:
         _require_acquaintance(workspace_id, actor.user_id, people)
     channel = Channel(

@@ -4,6 +4,7 @@ import pytest
 from django.core import mail
 
 from apps.accounts import queries as accounts
+from apps.accounts.principal import Principal
 from apps.conversations import actions as conversations
 from apps.conversations.models import Channel
 from apps.core.errors import UnauthenticatedError
@@ -149,7 +150,7 @@ def test_giving_up_ones_own_role_leaves_the_console(admin, team, at):
 
 def test_people_of_another_workspace_are_out_of_reach(owner, team, make_user, at):
     other = make_user("Other Boss")
-    theirs = workspaces.create_workspace(actor=accounts.Principal(user_id=other.pk), name="Theirs")
+    theirs = workspaces.create_workspace(actor=Principal(user_id=other.pk), name="Theirs")
     team.forget()
     assert owner.post(at("/members"), {"do": "deactivate", "id": str(other.pk)}).status_code == 404
     assert Member.objects.get(pk=theirs.pk).active
@@ -500,13 +501,13 @@ def test_pages_of_bots(owner, team, at, monkeypatch):
 def test_names_are_text_everywhere(owner, team, make_user, at):
     evil = make_user(SCRIPT, "evil@example.com")
     invite = workspaces.create_invite(actor=team.actor("owner"), workspace_id=team.id)
-    workspaces.accept_invite(actor=accounts.Principal(user_id=evil.pk), code=invite.code)
+    workspaces.accept_invite(actor=Principal(user_id=evil.pk), code=invite.code)
     bot, _, _ = workspaces.create_bot(
         actor=team.actor("owner"), workspace_id=team.id, name=SCRIPT, scopes=["messages:read"]
     )
     conversations.create_channel(actor=team.actor("owner"), workspace_id=team.id, name="x", purpose=SCRIPT)
     workspaces.change_role(actor=team.actor("owner"), workspace_id=team.id, user_id=evil.pk, role="admin")
-    workspaces.create_invite(actor=accounts.Principal(user_id=evil.pk), workspace_id=team.id)
+    workspaces.create_invite(actor=Principal(user_id=evil.pk), workspace_id=team.id)
     workspaces.rename_workspace(actor=team.actor("owner"), workspace_id=team.id, name=SCRIPT)
     for section in ("", "/members", "/invitations", "/channels", "/bots", f"/bots/{bot.user_id}", "/audit"):
         html = page(owner.get(at(section)))

@@ -153,12 +153,12 @@ def test_lists(team: Team, kind: str) -> None:
 def test_a_page_of_members_takes_the_same_few_queries_in_any_channel(team: Team, channel: Channel) -> None:
     def queries_of(limit: int) -> int:
         with CaptureQueriesContext(connection) as captured:
-            queries.member_ids(actor=team.actor("member"), channel_id=channel.pk, cursor=None, limit=limit)
+            queries.channel_members(actor=team.actor("member"), channel_id=channel.pk, cursor=None, limit=limit)
         return len(captured)
 
     assert queries_of(1) == queries_of(200)
-    first = queries.member_ids(actor=team.actor("member"), channel_id=channel.pk, cursor=None, limit=2)
-    rest = queries.member_ids(actor=team.actor("member"), channel_id=channel.pk, cursor=first.next_cursor, limit=2)
+    first = queries.channel_members(actor=team.actor("member"), channel_id=channel.pk, cursor=None, limit=2)
+    rest = queries.channel_members(actor=team.actor("member"), channel_id=channel.pk, cursor=first.next_cursor, limit=2)
     everyone = sorted(team.user_id(role) for role in ("member", "guest", "admin"))
-    assert [*first.results, *rest.results] == everyone
+    assert [member.user_id for member in (*first.results, *rest.results)] == everyone
     assert rest.next_cursor is None

@@ -97,7 +97,7 @@ def test_strangers_are_not_added(team: Team, make_user: Callable[..., Any], publ
     for user_id in (stranger.pk, gone, 1):
         with pytest.raises(InvalidError) as error:
             actions.create_channel(actor=team.actor("owner"), workspace_id=team.id, name="y", member_ids=[user_id])
-        assert str(user_id) in error.value.extra["errors"]["user_ids"][0]
+        assert str(user_id) in error.value.extra["errors"]["members"][0]
         with pytest.raises(InvalidError):
             actions.add_members(
                 actor=team.actor("owner"), channel_id=public.pk, user_ids=[team.user_id("admin"), user_id]

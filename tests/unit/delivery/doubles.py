@@ -125,6 +125,7 @@ class MemoryReader:
 
     async def seek(self, partition: int, offset: int) -> None:
         await self._life.step()
+        self._log.idle_polls = 0
         if partition in self._next:
             self._next[partition] = offset
 

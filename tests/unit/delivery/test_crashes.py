@@ -170,7 +170,7 @@ class World:
         self.log.idle_polls = 0
         run = asyncio.create_task(sequencer.run())
         async with asyncio.timeout(20):
-            while not (self.done or life.dead or life.frozen.is_set()):
+            while not ((self.done and not sequencer.store_is_down) or life.dead or life.frozen.is_set()):
                 self.append(3)
                 if run.done():
                     break

@@ -130,8 +130,8 @@ async def test_what_was_lost_while_nobody_looked_is_noticed_at_the_next_look(wor
     hub.detach(first)
     world.store.fill("c:1", 3)
     second = await enter(hub, 2)
-    assert (await join(world, hub, second, c_1=1))["c:1"].seq == 3
-    assert second.connection.seqs() == [2, 3]
+    assert (await join(world, hub, second, c_1=0))["c:1"].seq == 3
+    assert second.connection.seqs() == [1, 2, 3]
 
 
 async def test_far_behind_means_a_resync_and_not_a_thousand_events(world: World, hub: Hub) -> None:
@@ -350,6 +350,24 @@ async def test_a_right_lost_while_joining_is_denied(world: World, hub: Hub, monk
     publish(world, 1)
     await settle()
     assert socket.connection.seqs() == []
+
+
+async def test_a_right_lost_while_the_missed_is_read_brings_none_of_it(world: World, hub: Hub) -> None:
+    world.store.fill("c:1", 5)
+    world.store.gate = asyncio.Event()
+    loses, ends = await enter(hub, 1), await enter(hub, 2)
+    joining = [
+        asyncio.create_task(follow(hub, socket, world.principal(f"user.{socket.user_id}"), {"c:1": 2}))
+        for socket in (loses, ends)
+    ]
+    await until(lambda: bool(world.store.reads))
+    world.broadcast.events(event("u:1", 1, kind="membership.removed", body={"channel_id": "1", "workspace_id": "7"}))
+    hub.detach(ends)
+    world.store.gate.set()
+    assert (await joining[0])[1] == ["c:1"]
+    await joining[1]
+    assert loses.connection.writes == ends.connection.writes == []
+    assert not hub.streams["c:1"].followers
 
 
 async def test_a_revoked_proof_closes_its_sockets_only(world: World, hub: Hub) -> None:

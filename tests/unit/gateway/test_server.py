@@ -199,6 +199,8 @@ async def test_our_close_waits_for_the_answer(peer: Peer) -> None:
     peer.echo.connection.close(4410)
     peer.echo.connection.write(server.frame(b"late"))
     assert await peer.read() == (8, struct.pack(">H", 4410))
+    await asyncio.sleep(0.01)
+    assert peer.echo.times_lost == 0
     peer.writer.write(masked(8, struct.pack(">H", 4410)))
     async with asyncio.timeout(1):
         assert await peer.reader.read() == b""

@@ -11,6 +11,7 @@ export function initialsOf(name: string): string {
   return letters.join("").toUpperCase() || "?";
 }
 
+/** The letters are drawn by CSS: they are a picture of the name, not text beside it. */
 export function Avatar(props: {
   id: Id;
   name: string;
@@ -23,8 +24,7 @@ export function Avatar(props: {
       class={`avatar avatar-${props.size ?? "md"} avatar-c${colour()}`}
       classList={{ "avatar-bot": props.bot === true }}
       aria-hidden="true"
-    >
-      {initialsOf(props.name)}
-    </span>
+      data-initials={initialsOf(props.name)}
+    />
   );
 }

@@ -21,9 +21,11 @@ export function ChannelGlyph(props: { channel: Channel }): JSX.Element {
         />
       </Match>
       <Match when={props.channel.kind === "group_dm"}>
-        <span class="avatar avatar-xs avatar-count" aria-hidden="true">
-          {partnersOf(props.channel).length}
-        </span>
+        <span
+          class="avatar avatar-xs avatar-count"
+          aria-hidden="true"
+          data-initials={partnersOf(props.channel).length}
+        />
       </Match>
     </Switch>
   );

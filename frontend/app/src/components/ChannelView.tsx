@@ -1,7 +1,7 @@
 import type { Channel, Id } from "@slackclone/client";
 import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
 import { href, navigate, route } from "../router";
-import { socket } from "../state/session";
+import { lookAt, socket } from "../state/session";
 import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { dialog, drawer, isPhone, openDialog, setDrawer, setEditing } from "../state/ui";
@@ -35,6 +35,7 @@ export function ChannelView(): JSX.Element {
       const shown = channel();
       if (!shown) return;
       socket.subscribe({ [shown.stream]: shown.seq });
+      lookAt(shown.id);
       if (shown.is_member) return;
       onCleanup(() => {
         if (!state.channels[shown.id]?.is_member) socket.unsubscribe([shown.stream]);

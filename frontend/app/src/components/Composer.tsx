@@ -320,10 +320,9 @@ export function Composer(props: ComposerProps): JSX.Element {
           aria-label={props.label}
           placeholder={props.placeholder ?? ""}
           data-testid={`composer-${props.mode}`}
-          role="combobox"
           aria-autocomplete="list"
-          aria-expanded={choices().length > 0}
-          aria-controls={listId}
+          aria-haspopup="listbox"
+          aria-controls={choices().length > 0 ? listId : undefined}
           aria-activedescendant={choices().length > 0 ? `${listId}-${chosen()}` : undefined}
           spellcheck={true}
           enterkeyhint="send"

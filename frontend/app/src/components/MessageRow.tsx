@@ -233,7 +233,7 @@ function Toolbar(props: {
           <Icon name="edit" />
         </button>
       </Show>
-      <DropdownMenu onOpenChange={props.onMenu} placement="bottom-end" gutter={4}>
+      <DropdownMenu modal={false} onOpenChange={props.onMenu} placement="bottom-end" gutter={4}>
         <DropdownMenu.Trigger class="tool" aria-label="More actions" data-tip="More">
           <Icon name="dots" />
         </DropdownMenu.Trigger>

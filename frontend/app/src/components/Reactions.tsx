@@ -28,14 +28,14 @@ export function Reactions(props: { message: Message; canReact: boolean }): JSX.E
                 class="reaction"
                 classList={{ "reaction-mine": mine() }}
                 aria-pressed={mine()}
-                aria-label={who(reaction)}
+                aria-label={`${reaction.emoji} ${reaction.user_ids.length}: ${who(reaction)}`}
                 data-tip={who(reaction)}
                 disabled={!props.canReact}
                 onClick={() => void toggleReaction(props.message, reaction.emoji)}
               >
                 <span class="reaction-emoji" aria-hidden="true">
                   {reaction.emoji}
-                </span>
+                </span>{" "}
                 <span class="reaction-count">{reaction.user_ids.length}</span>
               </button>
             );

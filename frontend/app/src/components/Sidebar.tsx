@@ -30,11 +30,14 @@ export function Rail(): JSX.Element {
               href={href({ workspace: id })}
               aria-current={route().workspace === id ? "page" : undefined}
               aria-label={`${workspace()?.name ?? ""}${unread(id) ? ", unread messages" : ""}`}
+              data-initials={initialsOf(workspace()?.name ?? "")}
               data-tip={workspace()?.name}
               data-tip-side="right"
               onClick={(event) => follow(event, href({ workspace: id }))}
             >
-              {initialsOf(workspace()?.name ?? "")}
+              <Show when={route().workspace === id}>
+                <span class="rail-mark" />
+              </Show>
               <Show when={unread(id) && route().workspace !== id}>
                 <span class="rail-dot" />
               </Show>
@@ -61,7 +64,7 @@ export function Rail(): JSX.Element {
 
 function PersonMenu(): JSX.Element {
   return (
-    <DropdownMenu placement="right-end" gutter={10}>
+    <DropdownMenu modal={false} placement="right-end" gutter={10}>
       <DropdownMenu.Trigger class="rail-person" aria-label="You and your settings" data-testid="user-menu">
         <Avatar id={myId()} name={state.me?.name ?? ""} />
       </DropdownMenu.Trigger>
@@ -99,7 +102,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
   return (
     <nav class="sidebar" aria-label="Channels and conversations" data-testid="sidebar">
       <header class="sidebar-head">
-        <DropdownMenu placement="bottom-start" gutter={6}>
+        <DropdownMenu modal={false} placement="bottom-start" gutter={6}>
           <DropdownMenu.Trigger class="workspace-name" data-testid="workspace-menu">
             <span class="clip">{workspace()?.name}</span>
             <Icon name="chevronDown" size={15} />

@@ -167,12 +167,14 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           autofocus
           onSubmit={(text) => {
             stuck = true;
-            return sendMessage({
+            const sent = sendMessage({
               channel_id: props.channelId,
               text,
               thread_id: props.parentId,
               ...(alsoInChannel() ? { also_in_channel: true } : {}),
             });
+            if (sent) setAlsoInChannel(false);
+            return sent;
           }}
           onEditLast={editLast}
           footer={

@@ -11,12 +11,13 @@ import {
   Show,
   Switch,
 } from "solid-js";
+import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import { href, navigate, visit } from "../router";
 import { markRead, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
-import { myId, nameOf, state, titleOf } from "../state/store";
-import { loadNewer, loadOlder, openTimeline, reloadTimeline } from "../state/timelines";
+import { myId, nameOf, state, structure, titleOf } from "../state/store";
+import { loadNewer, loadOlder, openTimeline, reloadTimeline, trimStart } from "../state/timelines";
 import { editing, now, openDialog, pageActive } from "../state/ui";
 import { date, dayName } from "../text/time";
 import { ChannelGlyph } from "./ChannelGlyph";
@@ -25,7 +26,8 @@ import { MessageRow, PendingRow } from "./MessageRow";
 
 const NEAR_EDGE_PX = 900;
 const AT_END_PX = 48;
-const SETTLE_FRAMES = 6;
+const SETTLE_FRAMES = 4;
+const TRIM_FROM_ROWS = 650;
 
 export function Timeline(props: { channel: Channel; around: Id | null }): JSX.Element {
   return (
@@ -56,7 +58,9 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         known = new Map();
         return { rows: [], shift: false };
       }
-      const messages = run.ids.map((id) => state.messages[id]).filter((message) => message !== undefined);
+      structure();
+      const all = unwrap(state.messages);
+      const messages = run.ids.map((id) => all[id]).filter((message) => message !== undefined);
       const pending =
         run.newer === null
           ? Object.values(state.pending).filter(
@@ -68,10 +72,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         known,
       );
       const shift =
-        before.rows.length > 0 &&
-        rows.length > before.rows.length &&
-        rows.at(-1) === before.rows.at(-1) &&
-        rows[0] !== before.rows[0];
+        before.rows.length > 0 && rows.at(-1) === before.rows.at(-1) && rows[0] !== before.rows[0];
       known = new Map(rows.map((row) => [row.key, row]));
       return { rows, shift };
     },
@@ -80,6 +81,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
 
   const toEnd = () => {
     const { rows } = view();
+    if (list && list.scrollSize - list.scrollOffset - list.viewportSize < 1) return;
     if (rows.length > 0) list?.scrollToIndex(rows.length - 1, { align: "end" });
   };
 
@@ -140,6 +142,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
       if (stuck || last.kind === "pending") {
         stuck = true;
         queueMicrotask(settleAtEnd);
+        if (rows.length > TRIM_FROM_ROWS) setTimeout(() => stuck && trimStart(channelId), 500);
       } else if (last.kind === "message" && timeline()?.newer === null && before.rows.length > 0) {
         setMissed((n) => n + 1);
       }

@@ -35,7 +35,8 @@ export function Modal(props: {
   onCleanup(() =>
     setTimeout(() => {
       if (dialog() || document.activeElement !== document.body) return;
-      const back = before instanceof HTMLElement && before.isConnected && before !== document.body ? before : null;
+      const back =
+        before instanceof HTMLElement && before.isConnected && before !== document.body ? before : null;
       (back ?? document.querySelector<HTMLElement>("[data-testid=composer-channel]"))?.focus();
     }),
   );

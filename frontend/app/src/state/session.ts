@@ -17,7 +17,7 @@ import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } f
 import { forgetAll } from "./local";
 import { outboxStorage } from "./outbox-storage";
 import { countPosted, loadReads, startReading } from "./reads";
-import { myId, type Pending, setState, state } from "./store";
+import { myId, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
 
 const MEMBERS_LOADED_MAX = 2000;
@@ -195,6 +195,11 @@ function lostChannel(channelId: Id): void {
 
 /* ---- events ---- */
 
+/** Seq of the newest event that the socket handed on, per channel. */
+const delivered = new Map<Id, number>();
+
+export const deliveredSeq = (channelId: Id): number => delivered.get(channelId) ?? 0;
+
 /** Events of channels with a fetch under way, to be applied to what it brings. */
 const recent = new Map<Id, { fetches: number; events: EventFrame[] }>();
 
@@ -220,12 +225,13 @@ export async function fetching<T>(
   }
 }
 
-function onEvent(event: EventFrame): void {
+export function onEvent(event: EventFrame): void {
   const place = event.stream.indexOf(":");
   const kind = event.stream.slice(0, place);
   const id = event.stream.slice(place + 1);
   batch(() => {
     if (kind === "c") {
+      delivered.set(id, event.seq);
       recent.get(id)?.events.push(event);
       onChannelEvent(id, event);
     } else if (kind === "w") onWorkspaceEvent(id, event);
@@ -261,18 +267,13 @@ function onPosted(channelId: Id, event: Extract<EventFrame, { type: "message.pos
   const thread = message.thread_id ? state.threads[message.thread_id] : undefined;
   const shownInChannel = isTopLevel(message) && timeline?.status === "ready" && timeline.newer === null;
   const shownInThread = thread?.status === "ready" && thread.next === null;
-  if (shownInChannel || shownInThread)
-    setState("messages", message.message_id, { ...message, seq: event.seq });
+  if ((shownInChannel || shownInThread) && !state.messages[message.message_id]) {
+    setState("messages", message.message_id, { ...message, as_of: event.seq });
+  }
   if (shownInChannel) addTo("timelines", channelId, message.message_id, event.seq);
   if (message.thread_id) {
     if (shownInThread) addTo("threads", message.thread_id, message.message_id, event.seq);
-    if (state.messages[message.thread_id]) {
-      setState(
-        "messages",
-        message.thread_id,
-        produce((parent) => applyToParent(parent, event)),
-      );
-    }
+    changeParent(message.thread_id, event);
     if (message.sender_id === myId()) setState("following", message.thread_id, true);
   }
 }
@@ -285,22 +286,34 @@ function addTo(where: "timelines" | "threads", key: Id, id: Id, seq: number): vo
 
 function onMessageChanged(event: EventFrame): void {
   const id = messageIdOf(event);
-  if (id && state.messages[id]) {
-    const before = state.messages[id].deleted;
+  const message = id ? state.messages[id] : undefined;
+  if (id && message && event.seq > message.as_of) {
     setState(
       "messages",
       id,
-      produce((message) => applyToMessage(message, event)),
-    );
-    if (event.type !== "message.deleted" || before) return;
-  }
-  if (event.type === "message.deleted" && event.data.thread_id && state.messages[event.data.thread_id]) {
-    setState(
-      "messages",
-      event.data.thread_id,
-      produce((parent) => applyToParent(parent, event)),
+      produce((draft) => {
+        applyToMessage(draft, event);
+        draft.as_of = event.seq;
+      }),
     );
   }
+  if (event.type !== "message.deleted") return;
+  structureChanged();
+  if (event.data.thread_id) changeParent(event.data.thread_id, event);
+}
+
+function changeParent(id: Id, event: EventFrame): void {
+  const parent = state.messages[id];
+  if (!parent || event.seq <= parent.as_of) return;
+  setState(
+    "messages",
+    id,
+    produce((draft) => {
+      applyToParent(draft, event);
+      draft.as_of = event.seq;
+    }),
+  );
+  if (parent.deleted) structureChanged();
 }
 
 function onChannelChanged(event: EventFrame): void {
@@ -321,12 +334,40 @@ function onChannelChanged(event: EventFrame): void {
       const { channel_id, user_id } = event.data;
       const joined = event.type === "channel.member_joined";
       if (!state.channels[channel_id]) return;
-      setState("channels", channel_id, "member_count", (n) => Math.max(0, n + (joined ? 1 : -1)));
+      recountMembers(channel_id);
       if (user_id === myId()) setState("channels", channel_id, "is_member", joined);
       return;
     }
     default:
   }
+}
+
+const RECOUNT_MS = 400;
+const recounts = new Map<Id, ReturnType<typeof setTimeout>>();
+const staleCounts = new Set<Id>();
+
+/**
+ * The number of members is the server's to know: its answers and its events are not of the same moment, so that counting along
+ * would drift. Asked for where somebody looks, and not more often than this.
+ */
+function recountMembers(channelId: Id): void {
+  if (route().channel !== channelId) staleCounts.add(channelId);
+  if (route().channel !== channelId || recounts.has(channelId)) return;
+  const wait = RECOUNT_MS * (1 + Math.random()) * Math.sqrt(state.channels[channelId]?.member_count ?? 1);
+  recounts.set(
+    channelId,
+    setTimeout(() => {
+      recounts.delete(channelId);
+      staleCounts.delete(channelId);
+      if (!state.channels[channelId]) return;
+      void rest.channels.get(channelId).then(putChannel, () => undefined);
+    }, wait),
+  );
+}
+
+/** Somebody opened the channel. */
+export function lookAt(channelId: Id): void {
+  if (staleCounts.has(channelId)) recountMembers(channelId);
 }
 
 function onWorkspaceEvent(workspaceId: Id, event: EventFrame): void {

@@ -9,6 +9,7 @@ import type {
   User,
   Workspace,
 } from "@slackclone/client";
+import { createSignal } from "solid-js";
 import { createStore } from "solid-js/store";
 
 /** A contiguous run of a channel's messages, oldest first. `newer` is null when it reaches the present. */
@@ -20,6 +21,11 @@ export interface Timeline {
   busy: "older" | "newer" | null;
   /** Seq up to which the run is complete. */
   seq: number;
+}
+
+/** `as_of`: the seq of the newest event of the channel that this copy contains. Older ones must not be applied again. */
+export interface Known extends Message {
+  as_of: number;
 }
 
 export interface Thread {
@@ -52,7 +58,7 @@ export interface AppState {
   loaded: Record<Id, boolean>;
   members: Record<Id, Record<Id, Member>>;
   channels: Record<Id, Channel>;
-  messages: Record<Id, Message>;
+  messages: Record<Id, Known>;
   timelines: Record<Id, Timeline>;
   threads: Record<Id, Thread>;
   followed: Record<Id, FollowedThreads>;
@@ -82,6 +88,13 @@ export const [state, setState] = createStore<AppState>({
   read: {},
   mentions: {},
 });
+
+/**
+ * Rises when the rows of a timeline may change without its list of ids: a deletion, or a reply under a tombstone. Rows are built
+ * from plain objects: following five fields of each of hundreds of messages would cost more than showing them.
+ */
+export const [structure, setStructure] = createSignal(0);
+export const structureChanged = (): void => void setStructure((n) => n + 1);
 
 export const myId = (): Id => state.me?.id ?? "";
 

@@ -9,6 +9,7 @@ import { toastError } from "./toasts";
 const PAGE = 50;
 /** What a channel that nobody looks at keeps. */
 const KEPT_UNSEEN = 120;
+const KEPT_SEEN = 300;
 const TIMELINES_KEPT = 12;
 
 const visited: Id[] = [];
@@ -147,6 +148,12 @@ function remember(channelId: Id): void {
     const dropped = visited.shift();
     if (dropped) trim(dropped, 0);
   }
+}
+
+/** For a channel that is looked at for long at its end. */
+export function trimStart(channelId: Id): void {
+  const timeline = state.timelines[channelId];
+  if (timeline && timeline.newer === null && timeline.ids.length > KEPT_SEEN * 2) trim(channelId, KEPT_SEEN);
 }
 
 function trim(channelId: Id, keep: number): void {
