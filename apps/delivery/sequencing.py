@@ -44,8 +44,13 @@ class Unreadable(msgspec.Struct, frozen=True):
     reason: str
 
 
+@functools.lru_cache(maxsize=100_000)
+def _names_a_stream(key: str) -> bool:
+    return streams.parse(key) is not None
+
+
 def read(record: LogRecord) -> Entry | Unreadable:
-    if streams.parse(record.key) is None:
+    if not _names_a_stream(record.key):
         return Unreadable(record, "the key names no stream")
     try:
         return Entry(record, decode_envelope(record.value))

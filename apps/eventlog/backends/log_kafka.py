@@ -119,7 +119,7 @@ class KafkaLog:
                     | {
                         "enable.idempotence": True,
                         "acks": "all",
-                        "linger.ms": 1,
+                        "linger.ms": 0,  # what waits while a request is under way leaves together anyway
                         "queue.buffering.max.messages": settings.LOG_QUEUE_MAX,
                         "message.timeout.ms": int(self._deadline_s * 1000),
                         "socket.timeout.ms": max(1_000, int(self._deadline_s * 1000)),
