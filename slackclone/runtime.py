@@ -20,6 +20,7 @@ from apps.core import threads
 from apps.delivery.sequencer import Sequencer
 from apps.eventlog import leases
 from apps.eventlog.outbox import Relay
+from apps.eventlog.ports import LogUnavailableError
 from apps.eventlog.registry import broadcast, log
 from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
@@ -141,7 +142,7 @@ async def _set_up(stopping: asyncio.Event) -> bool:
             try:
                 await setup()
                 break
-            except (OSError, RuntimeError, StoreUnavailableError) as error:
+            except (OSError, RuntimeError, LogUnavailableError, StoreUnavailableError) as error:
                 if attempt == _SETUP_TRIES - 1:
                     raise
                 _logger.warning("the %s does not answer yet: %s", what, error)

@@ -13,6 +13,7 @@ from apps.accounts import queries as accounts
 from apps.accounts.principal import Principal
 from apps.core import threads
 from apps.core.errors import AppError, UnauthenticatedError, UnavailableError
+from apps.core.problems import translate
 from apps.gateway import commands, frames, server, tokens
 from apps.gateway.follow import follow
 from apps.gateway.hub import Hub
@@ -340,14 +341,15 @@ class Session(Socket):
 
 
 def _error(tag: int | str | None, error: Exception) -> frames.Error:
-    if not isinstance(error, AppError):
+    known = translate(error)
+    if known is None:
         logger.error("a command failed", exc_info=error)
         return frames.Error(id=tag, code="internal", detail="Something went wrong here.")
-    errors = error.extra.get("errors")
+    errors = known.extra.get("errors")
     return frames.Error(
         id=tag,
-        code=error.code,
-        detail=error.detail,
-        retry_after=error.retry_after,
+        code=known.code,
+        detail=known.detail,
+        retry_after=known.retry_after,
         errors=errors if isinstance(errors, dict) else None,
     )

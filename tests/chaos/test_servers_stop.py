@@ -52,6 +52,8 @@ async def talking(
     await talk.drain(team.people[0], deadline_s=90)
     report = await talk.report(team.people[0])
     report.raise_if_any()
+    refused = [error for socket in talk.senders for error in socket.errors if error["code"] != "unavailable"]
+    assert refused == [], "an outage is answered with unavailable, nothing else"
     assert report.acknowledged == len(talk.operations) == report.in_history
 
 

@@ -17,11 +17,11 @@ from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from apps.core import ids
-from apps.eventlog import leases, outbox
+from apps.eventlog import deadletters, leases, outbox
 from apps.eventlog.events import Envelope, Event, Position, decode_envelope
-from apps.eventlog.models import NamedLease, OutboxRow, WorkerLease
+from apps.eventlog.models import DeadLetter, NamedLease, OutboxRow, WorkerLease
 from apps.eventlog.outbox import Relay, enqueue
-from apps.eventlog.ports import LogUnavailableError
+from apps.eventlog.ports import LogRecord, LogUnavailableError
 from deploy.services import Services
 from tests.harness.fixtures import require_servers
 
@@ -383,3 +383,33 @@ async def test_one_relay_works_at_a_time_and_another_takes_over(monkeypatch: pyt
         await idle.until(lambda: len(idle.records) == 1)
         await rows_are_gone()
     assert len(worked.records) == 50
+
+
+# -- dead letters
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_dead_letter_is_kept_once() -> None:
+    record = LogRecord(Position(3, 7), 1, "c:1\0", b"\xc1garbage")
+    for _ in range(2):
+        deadletters.record_soon(record, "not an envelope")
+        await asyncio.gather(*deadletters._tasks)
+
+    def kept() -> list[tuple[int, int, bytes, str]]:
+        return [
+            (letter.partition, letter.offset, bytes(letter.value), letter.reason) for letter in DeadLetter.objects.all()
+        ]
+
+    assert await asyncio.to_thread(in_thread, kept) == [(3, 7, b"\xc1garbage", "not an envelope")]
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_database_without_it_does_not_stop_the_sequencer(caplog: pytest.LogCaptureFixture) -> None:
+    def drop() -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("DROP TABLE eventlog_deadletter")
+
+    await asyncio.to_thread(in_thread, drop)
+    deadletters.record_soon(LogRecord(Position(0, 1), 1, "c:1", b""), "not an envelope")
+    await asyncio.gather(*deadletters._tasks)
+    assert "could not be kept" in caplog.text

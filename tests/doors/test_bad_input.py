@@ -72,7 +72,14 @@ async def scene(people: People) -> Scene:
     (eve,) = await people("Eve")
     ann, bob = team.people
     private = await ann.channel(team.workspace, "hers-alone", kind="private")
-    return Scene(team, ann, bob, eve, private, await ann.post(team.channel, "hello"), await ann.post(private, "hidden"))
+    hello, hidden = await ann.post(team.channel, "hello"), await ann.post(private, "hidden")
+    made = Scene(team, ann, bob, eve, private, hello, hidden)
+    # What setting up caused comes through the outbox, a moment later.
+    before, now = None, await made.state()
+    while before != now:
+        await asyncio.sleep(0.3)
+        before, now = now, await made.state()
+    return made
 
 
 # Who does it, how, with what body (text as it is, else JSON), and which codes are clear answers.

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from bench.client import Json, Person, ProblemError, SocketClient
 
-
 _CONNECTIONS = 32
 _ENOUGH = 5
 

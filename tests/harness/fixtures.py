@@ -12,7 +12,7 @@ from bench.client import Json, Person
 from bench.product import Product
 from deploy.services import Services, ServiceUnavailable
 
-# Its pytest plugin imports it after the last test, when Python 3.11's parser may be confused by an earlier recursion error.
+# Its plugin imports it after the last test, when an earlier recursion error may have confused Python 3.11's parser.
 _ = hypothesis
 SERVERS = ("postgres", "redis", "kafka", "cassandra")
 _unavailable: dict[str, str] = {}

@@ -10,7 +10,7 @@ from apps.conversations import policies
 from apps.conversations import queries as conversations
 from apps.core import ids
 from apps.core.clock import now_ms
-from apps.core.errors import InvalidError, NotFoundError
+from apps.core.errors import InvalidError, NotFoundError, UnavailableError
 from apps.eventlog import streams
 from apps.eventlog.events import Duplicate, Sequenced
 from apps.messaging import contents, rendering, targets, texts
@@ -95,7 +95,11 @@ async def post_message(
         sealed=await contents.seal(content, workspace_id=access.workspace_id, stream=stream, event_id=message_id),
         wait=wait or retry,
     )
-    return await _what_became(appended, stream, dedupe)
+    posted = await _what_became(appended, stream, dedupe)
+    if retry and not posted.sequenced and posted.message_id == message_id and dedupe is not None:
+        # An earlier attempt may stand before this one in the log: until that is known, its id is not ours to say.
+        raise UnavailableError("It is not known yet what an earlier attempt became; repeat it.", retry_after=1)
+    return posted
 
 
 async def _parent(channel_id: int, thread_id: int) -> Location:

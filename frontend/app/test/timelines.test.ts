@@ -58,8 +58,10 @@ class Server {
     const target = this.messages.get(ids[this.pick(ids.length || 1)] ?? "");
     const kind = target ? this.pick(10) : 0;
     this.seq += 1;
-    if (!target || kind < 4)
-      return this.post(kind === 3 && target && !target.thread_id ? target.message_id : null);
+    if (!target || kind < 4) {
+      this.post(kind === 3 && target && !target.thread_id ? target.message_id : null);
+      return;
+    }
     const ref = {
       message_id: target.message_id,
       channel_id: this.id,

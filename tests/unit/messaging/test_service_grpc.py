@@ -1,7 +1,7 @@
 """The client of the Message Service when servers end, stall, drain or are not there."""
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -300,15 +300,15 @@ async def test_a_server_ends_under_load_and_nobody_notices(monkeypatch: pytest.M
 def _pem(directory: Path, name: str, issuer: "tuple[Any, Any] | None") -> "tuple[Any, Any]":
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer[1].subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(issuer[0] if issuer else key, hashes.SHA256())

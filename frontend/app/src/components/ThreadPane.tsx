@@ -1,7 +1,7 @@
-import type { Id, Message } from "@slackclone/client";
+import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
 import { follow, href } from "../router";
-import { myId, state, titleOf } from "../state/store";
+import { type Known, myId, state, titleOf } from "../state/store";
 import { loadMoreReplies, openThread } from "../state/timelines";
 import { setEditing } from "../state/ui";
 import { closeThread, sendMessage, setFollowing } from "../state/verbs";
@@ -21,7 +21,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
   const replies = createMemo(() =>
     (thread()?.ids ?? [])
       .map((id) => state.messages[id])
-      .filter((message): message is Message => message !== undefined && !message.deleted),
+      .filter((message): message is Known => message !== undefined && !message.deleted),
   );
   const pending = createMemo(() =>
     Object.values(state.pending).filter(({ entry }) => entry.thread_id === props.parentId),

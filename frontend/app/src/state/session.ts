@@ -11,7 +11,7 @@ import {
   type Workspace,
 } from "@slackclone/client";
 import { batch } from "solid-js";
-import { produce, reconcile } from "solid-js/store";
+import { produce, reconcile, unwrap } from "solid-js/store";
 import { href, navigate, route } from "../router";
 import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
 import { forgetAll } from "./local";
@@ -172,16 +172,14 @@ export async function enterChannel(id: Id): Promise<Channel> {
 }
 
 function lostChannel(channelId: Id): void {
-  const channel = state.channels[channelId];
+  const channel = unwrap(state.channels)[channelId];
   if (!channel) return;
   if (channel.kind === "public") {
     setState("channels", channelId, "is_member", false);
     return;
   }
-  if (route().channel === channelId) {
-    toast(`You are no longer in ${channel.name ?? "this conversation"}.`);
-    navigate(href({ workspace: channel.workspace_id }), { replace: true });
-  }
+  const shown = route().channel === channelId;
+  // At once: a view that saw one without the other would fetch the channel, or lead back to it.
   batch(() => {
     setState(
       produce((draft) => {
@@ -190,7 +188,9 @@ function lostChannel(channelId: Id): void {
         delete draft.channels[channelId];
       }),
     );
+    if (shown) navigate(href({ workspace: channel.workspace_id }), { replace: true });
   });
+  if (shown) toast(`You are no longer in ${channel.name ?? "this conversation"}.`);
 }
 
 /* ---- events ---- */

@@ -1,9 +1,9 @@
 import type { EventFrame, HistoryPage, Id, Message } from "@slackclone/client";
 import { batch } from "solid-js";
-import { produce } from "solid-js/store";
+import { produce, unwrap } from "solid-js/store";
 import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
-import { dropPending, fetching, onResyncOfMessages, rest } from "./session";
-import { setState, state, type Timeline } from "./store";
+import { deliveredSeq, dropPending, fetching, onResyncOfMessages, rest } from "./session";
+import { type Known, setState, state, type Timeline } from "./store";
 import { toastError } from "./toasts";
 
 const PAGE = 50;
@@ -105,11 +105,9 @@ function merge(
 ): void {
   const later = events.filter((event) => event.seq > page.seq);
   batch(() => {
-    // The channel's own place is that of the last event applied: a page behind it must not undo those events.
-    const behind = (state.channels[channelId]?.seq ?? 0) > page.seq;
     for (const message of page.results) {
-      if (behind && state.messages[message.message_id]) continue;
-      setState("messages", message.message_id, caughtUp(message, later));
+      const known = state.messages[message.message_id];
+      if (!known || known.as_of < page.seq) putMessage(channelId, message, page.seq, later);
       if (message.client_msg_id && state.pending[message.client_msg_id]) dropPending(message.client_msg_id);
     }
     const run = state.timelines[channelId];
@@ -119,7 +117,7 @@ function merge(
       if (event.type !== "message.posted" || !isTopLevel(event.data)) continue;
       if (state.timelines[channelId]?.newer !== null) continue;
       const { message_id } = event.data;
-      if (!state.messages[message_id]) setState("messages", message_id, caughtUp(event.data, later));
+      if (!state.messages[message_id]) putMessage(channelId, event.data, event.seq, later);
       setState("timelines", channelId, "ids", (ids) =>
         insertBySeq(ids, message_id, event.seq, (id) => state.messages[id]?.seq ?? 0),
       );
@@ -127,14 +125,15 @@ function merge(
   });
 }
 
-export function caughtUp(message: Message, later: readonly EventFrame[]): Message {
-  const copy = structuredClone(message);
-  for (const event of later) {
+/** Keeps a message as it was at `seq`, brought up to now by the events that were handed on meanwhile. */
+function putMessage(channelId: Id, message: Message, seq: number, events: readonly EventFrame[]): void {
+  const copy: Known = { ...structuredClone(unwrap(message)), as_of: Math.max(seq, deliveredSeq(channelId)) };
+  for (const event of events) {
+    if (event.seq <= seq) continue;
     if (messageIdOf(event) === message.message_id) applyToMessage(copy, event);
-    else if ("thread_id" in event.data && event.data.thread_id === message.message_id)
-      applyToParent(copy, event);
+    if ("thread_id" in event.data && event.data.thread_id === message.message_id) applyToParent(copy, event);
   }
-  return copy;
+  setState("messages", message.message_id, copy);
 }
 
 /** Keeps memory flat: channels not visited for long go, and the others keep their newest messages. */
@@ -207,8 +206,9 @@ async function extendThread(channelId: Id, parentId: Id, cursor: string | undefi
       channelId,
       () => rest.messages.replies(parentId, { limit: 100, ...(cursor ? { cursor } : {}) }),
       (page, events) => {
-        if (!state.messages[parentId]) setState("messages", parentId, structuredClone(page.parent));
-        for (const reply of page.results) setState("messages", reply.message_id, caughtUp(reply, events));
+        // This answer names no seq. It is at least as new as what was handed on before it was asked for.
+        if (!state.messages[parentId]) putMessage(channelId, page.parent, deliveredSeq(channelId), []);
+        for (const reply of page.results) putMessage(channelId, reply, 0, events);
         const listed = page.results.map((reply) => reply.message_id);
         setState("threads", parentId, (thread) => ({
           ids: cursor ? [...thread.ids, ...listed.filter((id) => !thread.ids.includes(id))] : listed,
@@ -219,7 +219,7 @@ async function extendThread(channelId: Id, parentId: Id, cursor: string | undefi
         for (const event of events) {
           if (event.type !== "message.posted" || event.data.thread_id !== parentId) continue;
           const { message_id } = event.data;
-          if (!state.messages[message_id]) setState("messages", message_id, caughtUp(event.data, events));
+          if (!state.messages[message_id]) putMessage(channelId, event.data, event.seq, events);
           setState("threads", parentId, "ids", (ids) =>
             insertBySeq(ids, message_id, event.seq, (id) => state.messages[id]?.seq ?? 0),
           );
@@ -243,8 +243,7 @@ export async function loadFollowed(workspaceId: Id, more = false): Promise<void>
     batch(() => {
       for (const { parent } of page.results) {
         setState("following", parent.message_id, true);
-        if (!state.messages[parent.message_id])
-          setState("messages", parent.message_id, structuredClone(parent));
+        if (!state.messages[parent.message_id]) putMessage(parent.channel_id, parent, 0, []);
       }
       setState("followed", workspaceId, (known) => ({
         items: more ? [...known.items, ...page.results] : page.results,
