@@ -62,7 +62,7 @@ def _run_group(group: list[tuple[str, list[str], Path]]) -> list[str]:
 
 
 def _run_tests(stage: tuple[str, list[str], Path]) -> list[str]:
-    """What fails is run once more by itself, loudly: a shared machine may be too slow for a deadline; a defect fails twice."""
+    """What fails is run once more by itself, loudly: a slow machine may miss a deadline, a defect fails twice."""
     name, argv, cwd = stage
     if subprocess.run(argv, cwd=cwd, check=False).returncode == 0:
         return []
