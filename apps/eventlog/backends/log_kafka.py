@@ -36,8 +36,6 @@ REQUEST_S = 10.0
 # A reader that nobody polled for this long is taken for stuck and leaves its partitions to others.
 POLL_INTERVAL_S = 30.0
 SLICE_S = 0.1
-# librdkafka drops what it fetched when it is paused, and may take a second to begin again after it: not between rounds.
-IDLE_S = 1.0
 # Fetched and not yet asked for, in librdkafka; beyond it the broker keeps the records.
 FETCH_AHEAD_KIB = 16_384
 _NO_LONGER_OURS = frozenset(
@@ -431,7 +429,7 @@ class KafkaReader:
                 self._condition.wait(SLICE_S)
             if self._poll is not None or self._requests or self._closing:
                 return
-        if IDLE_S < time.monotonic() - self._polled_at < POLL_INTERVAL_S:
+        if time.monotonic() - self._polled_at < POLL_INTERVAL_S:
             self._receive(consumer, 0, 0.0)
 
     def _receive(self, consumer: Consumer, max_records: int, timeout_s: float) -> None:
