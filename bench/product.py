@@ -51,6 +51,7 @@ class Role:
     port: int | None = None
     process: "subprocess.Popen[bytes] | None" = None
     starts: int = field(default=0)
+    log_from: int = 0
 
     @property
     def pid(self) -> int:
@@ -77,7 +78,10 @@ def _die_with_parent() -> None:
 
 
 class Product:
-    """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0"."""
+    """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0".
+
+    With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
+    """
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class Product:
         webs: int = 1,
         sequencers: int = 1,
         workers: int = 1,
+        messages: int = 0,
     ) -> None:
         self.profile = profile
         self.services = services
@@ -100,6 +105,8 @@ class Product:
         self._ports = [free_port()]
         self.env = self._environment(env or {})
         self.roles: dict[str, Role] = {}
+        for index in range(messages):
+            self.add_role("messages", index)
         for index in range(webs):
             self.add_role("web", index)
         if profile == "cluster":
@@ -144,12 +151,22 @@ class Product:
             }
         return env | dict(extra)
 
-    def add_role(self, kind: Literal["web", "sequencer", "worker"], index: int) -> Role:
+    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker"], index: int) -> Role:
         """Declare one more role; `start(name)` runs it."""
         name = f"{kind}-{index}"
-        port = (self._ports.pop() if self._ports else free_port()) if kind == "web" else None
-        command = {"web": "serve", "sequencer": "sequencer", "worker": "worker"}[kind]
-        env = self.env | ({"PORT": str(port)} if port else {})
+        port: int | None = None
+        env = dict(self.env)
+        match kind:
+            case "web":
+                port = self._ports.pop() if self._ports else free_port()
+                env["PORT"] = str(port)
+                targets = [f"127.0.0.1:{role.port}" for role in self.roles.values() if role.name.startswith("messages")]
+                if targets:
+                    env["MESSAGE_SERVICE_URL"] = "grpc://" + ",".join(targets)
+            case "messages":
+                port = free_port()
+                env["GRPC_PORT"] = str(port)
+        command = {"web": "serve", "messages": "messageservice", "sequencer": "sequencer", "worker": "worker"}[kind]
         role = Role(name, [sys.executable, "manage.py", command], env, self.logs / f"{name}.log", port)
         self.roles[name] = role
         return role
@@ -254,6 +271,7 @@ class Product:
     def _spawn(self, role: Role) -> None:
         def spawn() -> "subprocess.Popen[bytes]":
             with role.log.open("ab") as log:
+                role.log_from = log.tell()
                 return subprocess.Popen(
                     role.argv,
                     cwd=ROOT,
@@ -283,6 +301,9 @@ class Product:
 
     @staticmethod
     def _healthy(role: Role) -> bool:
+        if role.name.startswith("messages"):
+            # It says so; asking over gRPC would bring threads into this process, which has others to start.
+            return b"gRPC is at" in role.log.read_bytes()[role.log_from :]
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{role.port}/healthz", timeout=2) as answer:
                 return bool(answer.status == 200)

@@ -29,10 +29,17 @@ class Stage:
     """`with Stage("embedded") as stage:` — everything it started is gone afterwards."""
 
     def __init__(
-        self, profile: Profile, *, webs: int = 1, sequencers: int = 1, env: Mapping[str, str] | None = None
+        self,
+        profile: Profile,
+        *,
+        webs: int = 1,
+        sequencers: int = 1,
+        messages: int = 0,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.profile = profile
-        self._webs, self._sequencers, self._env = webs, sequencers, ENV | dict(env or {})
+        self._webs, self._sequencers, self._messages = webs, sequencers, messages
+        self._env = ENV | dict(env or {})
         self._stack = ExitStack()
         self._seeded = 0
 
@@ -45,7 +52,14 @@ class Stage:
                 services.start()
             self.services = services
             self.product = self._stack.enter_context(
-                Product(self.profile, services=services, webs=self._webs, env=self._env, sequencers=self._sequencers)
+                Product(
+                    self.profile,
+                    services=services,
+                    env=self._env,
+                    webs=self._webs,
+                    sequencers=self._sequencers,
+                    messages=self._messages,
+                )
             )
             self.owner_token, self.workspace = asyncio.run(self._open())
         except BaseException:
@@ -67,10 +81,9 @@ class Stage:
     def pids(self) -> dict[str, list[int]]:
         """Server processes by kind: gateway, other roles of ours, the real servers."""
         roles = {name: [role.pid] for name, role in self.product.roles.items()}
-        groups = {
-            "gateway": [pid for name, pids in roles.items() if name.startswith("web") for pid in pids],
-            "roles": [pid for name, pids in roles.items() if not name.startswith("web") for pid in pids],
-        }
+        groups: dict[str, list[int]] = {"gateway": [], "messages": [], "roles": []}
+        for name, pids in roles.items():
+            groups[{"web": "gateway", "messages": "messages"}.get(name.partition("-")[0], "roles")] += pids
         if self.services:
             for name in ("kafka", "cassandra", "redis", "postgres"):
                 process = self.services.process(name)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import uvloop
-from celery.beat import EmbeddedService
+from celery.beat import Service as Beat
 from celery.worker import WorkController
 from django.conf import settings
 
@@ -186,13 +186,15 @@ async def _worker() -> AsyncIterator[None]:
     controller = WorkController(app=celery.app, pool="threads", concurrency=2, hostname="embedded@localhost")
     thread = threading.Thread(target=controller.start, name="celery", daemon=True)
     thread.start()
-    clock = EmbeddedService(celery.app, thread=True, schedule_filename=str(settings.DATA_DIR / "beat-schedule"))
-    clock.daemon = True
-    clock.start()
+    # The schedule is short and kept in memory: a file of it can be locked or broken, and beat dies of that.
+    beat = Beat(celery.app, max_interval=1, scheduler_cls="celery.beat.Scheduler")
+    beat_thread = threading.Thread(target=beat.start, kwargs={"embedded_process": False}, name="beat", daemon=True)
+    beat_thread.start()
     try:
         yield
     finally:
-        await asyncio.to_thread(clock.stop)
+        beat.stop()
+        await asyncio.to_thread(beat_thread.join, 5)
         await asyncio.to_thread(controller.stop)
         await asyncio.to_thread(thread.join, 5)
 

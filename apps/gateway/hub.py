@@ -30,6 +30,8 @@ from apps.messaging.ports import Head, Store, StoreUnavailableError
 logger = logging.getLogger(__name__)
 
 MAX_REPLAY_EVENTS = 1000
+# What followers who are here are walked through before they are told to resync; a slow one is closed sooner.
+MAX_REPAIR_EVENTS = 20_000
 MAX_REPLAY_BYTES = 512 * 1024
 LINGER_S = 30
 TICK_S = 1.0
@@ -421,8 +423,8 @@ class Hub:
                 if not events:
                     if stream.target <= stream.seq:
                         return
-                    if stream.target - stream.seq > MAX_REPLAY_EVENTS:
-                        # Nobody wants to be walked through this much: a snapshot, and on from there.
+                    if stream.target - stream.seq > MAX_REPAIR_EVENTS:
+                        # Hours of deafness, not a lost batch: a snapshot, and on from there.
                         self._skip_to(stream, stream.target)
                         continue
                     events = await self._read_missing(stream)

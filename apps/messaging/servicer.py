@@ -268,7 +268,7 @@ class _Gateway:
     def __init__(self, context: Any) -> None:
         self.challenge = secrets.token_bytes(wire.CHALLENGE_BYTES)
         self.stream: Stream[pb.Answer] = Stream(
-            context, limit=COMMANDS_UNDER_WAY, pack=self._pack, heartbeat_s=wire.HEARTBEAT_S
+            context, limit=COMMANDS_UNDER_WAY, pack=self._pack, heartbeat_s=wire.HEARTBEAT_S, gather_s=wire.GATHER_S
         )
         self._key = wire.stream_key(self.challenge)
         self._read = 0

@@ -17,6 +17,7 @@ class Stream(Generic[A]):
 
     pack         the messages that carry these answers; none when there is nothing to say
     heartbeat_s  calls `pack` with no answers this often while something is under way
+    gather_s     how long answers come together after some have left
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Stream(Generic[A]):
         limit: int,
         pack: Callable[[Sequence[A]], Iterable[bytes]],
         heartbeat_s: float | None = None,
+        gather_s: float = 0.0,
     ) -> None:
         self.draining = False
         self._context = context
         self._pack = pack
         self._heartbeat_s = heartbeat_s
+        self._gather_s = gather_s
         self._slots = asyncio.Semaphore(limit)
         self._answers: list[A] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,6 +117,8 @@ class Stream(Generic[A]):
             self._under_way -= len(answers)
             if not self._under_way:
                 self._idle.set()
+            if self._gather_s:
+                await asyncio.sleep(self._gather_s)
 
     async def _beat(self, every_s: float) -> None:
         while True:

@@ -32,6 +32,7 @@ COMMANDS_MAX = 256  # of one batch
 BATCH_BYTES = 512 * 1024  # then it takes no more commands
 MESSAGE_BYTES_MAX = 1024 * 1024
 HEARTBEAT_S = 1.0
+GATHER_S = 0.002  # between batches: a message costs as much CPU with one command as with ten
 
 _PURPOSE = b"slackclone.v1.GatewayService"
 _logger = logging.getLogger(__name__)

@@ -137,7 +137,7 @@ class Window:
 
     @property
     def composer(self) -> Locator:
-        return self.page.get_by_role("combobox", name=re.compile("^Message "))
+        return self.page.get_by_role("textbox", name=re.compile("^Message "))
 
     async def say(self, text: str) -> None:
         await self.composer.fill(text)

@@ -48,7 +48,7 @@ async def test_two_people_meet_and_talk(browser: Browser, product: Product) -> N
     await ann.sees("It boils.")
 
     await bob.act("It boils.", "Edit message")
-    editor = bob.page.get_by_role("combobox", name="Edit message")
+    editor = bob.page.get_by_role("textbox", name="Edit message")
     await editor.fill("It boils over.")
     await editor.press("Enter")
     await expect((await ann.sees("It boils over.")).get_by_text("(edited)")).to_be_visible()
@@ -59,7 +59,7 @@ async def test_two_people_meet_and_talk(browser: Browser, product: Product) -> N
     ).to_be_visible()
 
     await ann.act("It boils over.", "Reply in thread")
-    reply = ann.page.get_by_role("combobox", name="Reply")
+    reply = ann.page.get_by_role("textbox", name="Reply")
     await reply.fill("Turn it off!")
     await reply.press("Enter")
     link = (await bob.sees("It boils over.")).get_by_test_id("thread-link")

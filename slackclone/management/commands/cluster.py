@@ -95,18 +95,19 @@ class Command(BaseCommand):
 
     @staticmethod
     def _end(children: list[_Child]) -> None:
-        # The web goes first, so that what it accepted is still posted, and sequenced.
-        running = {child: process for child in children if (process := child.process) is not None}
-        for child in sorted(running, key=lambda child: child.role != "serve"):
-            if running[child].poll() is None:
-                running[child].send_signal(signal.SIGTERM)
+        # The web ends first, so that what it accepted is still posted, and sequenced.
         deadline = time.monotonic() + _STOP_S
-        for process in running.values():
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        for web in (True, False):
+            running = [child.process for child in children if child.process and (child.role == "serve") is web]
+            for process in running:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+            for process in running:
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
 
 
 def _reachable(host: str) -> str:

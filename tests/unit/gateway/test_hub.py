@@ -134,7 +134,19 @@ async def test_what_was_lost_while_nobody_looked_is_noticed_at_the_next_look(wor
     assert second.connection.seqs() == [1, 2, 3]
 
 
-async def test_far_behind_means_a_resync_and_not_a_thousand_events(world: World, hub: Hub) -> None:
+async def test_a_long_outage_of_the_broadcast_loses_nothing_for_who_is_here(world: World, hub: Hub) -> None:
+    socket = await enter(hub)
+    await join(world, hub, socket, c_1=None)
+    world.store.fill("c:1", 1500)
+    publish(world, 1500)
+    await until(lambda: 1500 in socket.connection.seqs())
+    assert socket.connection.seqs() == list(range(1, 1501))
+
+
+async def test_far_behind_means_a_resync_and_not_all_of_it(
+    world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_REPAIR_EVENTS", 1000)
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None)
     world.store.fill("c:1", 1500)

@@ -20,7 +20,12 @@ from tests.unit.messaging.conftest import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-METHODS = {"Post": pb.PostResponse, "Edit": pb.EditResponse, "Delete": pb.DeleteResponse, "React": pb.ReactResponse}
+METHODS: dict[str, Any] = {
+    "Post": pb.PostResponse,
+    "Edit": pb.EditResponse,
+    "Delete": pb.DeleteResponse,
+    "React": pb.ReactResponse,
+}
 
 
 @dataclass
@@ -371,7 +376,7 @@ async def test_a_gateway_acts_for_people(door: Door, scene: Scene) -> None:
     gateway = Gateway(door)
     await gateway.open()
     await gateway.call.write(gateway.signed(2, post_of(scene, 5), pb.Command(tag=6, actor=wire.actor_of(scene.member))))
-    answers = {}
+    answers: dict[int, pb.Answer] = {}
     while len(answers) < 2:
         answers |= {answer.tag: answer for answer in (await gateway.call.read()).answers}
     assert answers[5].message_id
