@@ -24,7 +24,7 @@ def factory(request: pytest.FixtureRequest) -> Iterator[Factory]:
         layer = InMemoryChannelLayer(capacity=10_000)
         yield lambda: LayerBroadcast(layer)
         return
-    servers = Services()
+    servers: Services = request.getfixturevalue("services")
     require_servers(servers, ("redis",))
     options = {"hosts": [f"redis://127.0.0.1:{servers.ports['redis']}/9"], "prefix": uuid.uuid4().hex}
     yield lambda: LayerBroadcast(BatchingLayer(**options))

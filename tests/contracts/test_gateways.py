@@ -18,10 +18,9 @@ DATABASE = 13  # of the shared Redis, this suite's own
 
 
 @pytest.fixture
-def redis_database() -> Iterator[None]:
-    servers = Services()
-    require_servers(servers, ("redis",))
-    url = f"redis://127.0.0.1:{servers.ports['redis']}/{DATABASE}"
+def redis_database(services: Services) -> Iterator[None]:
+    require_servers(services, ("redis",))
+    url = f"redis://127.0.0.1:{services.ports['redis']}/{DATABASE}"
     client = redis.make_sync_client(url)
     client.flushdb()
     with override_settings(REDIS_URL=url):

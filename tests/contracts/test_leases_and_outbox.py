@@ -38,7 +38,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: 
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'main.sqlite3'}"
     else:
-        servers = Services()
+        servers: Services = request.getfixturevalue("services")
         require_servers(servers, ("postgres",))
         server = servers.urls()["DATABASE_URL"]
         name = f"contract_{uuid.uuid4().hex}"

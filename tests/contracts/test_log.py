@@ -34,7 +34,7 @@ def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Factory]
     if request.param == "sqlite":
         yield lambda: SqliteLog(f"sqlite:///{tmp_path / 'log.sqlite3'}", partitions=PARTITIONS)
         return
-    servers = Services()
+    servers: Services = request.getfixturevalue("services")
     require_servers(servers, ("kafka",))
     address, topic = f"127.0.0.1:{servers.ports['kafka']}", f"contract-{uuid.uuid4().hex}"
     yield lambda: KafkaLog(f"kafka://{address}", topic=topic, partitions=PARTITIONS)

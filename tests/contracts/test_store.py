@@ -37,7 +37,7 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         yield made
         await made.close()
         return
-    servers = Services()
+    servers: Services = request.getfixturevalue("services")
     require_servers(servers, ("cassandra",))
     made = CassandraStore(f"cassandra://127.0.0.1:{servers.ports['cassandra']}/contract_{ids.new_id()}")
     await made.setup()
