@@ -284,8 +284,8 @@ class Session(Socket):
                 for name in frame.streams:
                     self.hub.leave(self, name)
                 self.answer(frames.Ok(id=frame.id))
-            case frames.Edit() | frames.Delete() | frames.React():
-                await self._guard(frame.id, self._command(principal, frame))
+            case _ if (command := commands.COMMANDS.get(type(frame))) is not None:
+                await self._guard(getattr(frame, "id", None), self._command(command, principal, frame))
             case _:
                 await self._late(principal, frame)
 
@@ -330,8 +330,8 @@ class Session(Socket):
         if not in_flight:
             self.in_flight = self.lanes = None
 
-    async def _command(self, principal: Principal, frame: frames.Edit | frames.Delete | frames.React) -> None:
-        self.answer(await commands.COMMANDS[type(frame)](principal, frame))
+    async def _command(self, command: commands.Command, principal: Principal, frame: frames.Frame) -> None:
+        self.answer(await command(principal, frame))
 
     async def _guard(self, tag: int | str | None, doing: Awaitable[None]) -> None:
         try:
