@@ -61,6 +61,10 @@ class Receiver(Protocol):
         """A whole message; a text is valid UTF-8."""
         ...
 
+    def on_ping(self) -> None:
+        """A ping of the WebSocket protocol came; it is answered already."""
+        ...
+
     def on_held(self, size: int) -> None:
         """Something was written while `size` bytes waited: the other end reads slowly. Must not close at once."""
         ...
@@ -290,6 +294,8 @@ class FrameConnection(asyncio.Protocol):
         if opcode == _OPCODE_PING:
             if self.buffered() < _READ_LIMIT:  # who pings and never reads gets no answers
                 self.write(frame(payload, _OPCODE_PONG))
+            if self._receiver is not None:
+                self._receiver.on_ping()
         elif opcode == _OPCODE_CLOSE:
             if self.closing:
                 self._transport.close()

@@ -98,6 +98,10 @@ class Session(Socket):
         else:
             self._enqueue(frame)
 
+    def on_ping(self) -> None:
+        """A library's own heartbeat is a sign of life like any frame."""
+        self._count()
+
     def _count(self) -> None:
         hub = self.hub
         hub.stats.frames_in += 1

@@ -1,4 +1,4 @@
-"""The bot of docs/examples, as its own process, against the product: what docs/bots.md promises, it does."""
+"""The bots of docs/examples, each as its own process, against the product: what docs/bots.md promises, it does."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from bench.client import Json, Person, SocketClient
 from bench.product import Product
 from tests.harness.fixtures import MakePeople, People
 
-BOT = Path(__file__).resolve().parents[2] / "docs/examples/echo_bot.py"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
 SCOPES = ["messages:read", "messages:write", "channels:read"]
 DEADLINE_S = 30
 
@@ -32,17 +32,17 @@ class Bot:
                 assert line, "the bot ended"
 
 
-RunBot = Callable[[str, str], Awaitable[Bot]]
+RunBot = Callable[..., Awaitable[Bot]]
 
 
 @pytest.fixture
 async def run_bot() -> AsyncIterator[RunBot]:
     started: list[asyncio.subprocess.Process] = []
 
-    async def run(url: str, token: str) -> Bot:
+    async def run(url: str, token: str, name: str = "steadfast_bot.py") -> Bot:
         env = {"PATH": os.environ["PATH"], "SLACKCLONE_URL": url, "SLACKCLONE_TOKEN": token}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(BOT), env=env, stdout=asyncio.subprocess.PIPE
+            sys.executable, str(EXAMPLES / name), env=env, stdout=asyncio.subprocess.PIPE
         )
         started.append(process)
         return Bot(process)
@@ -88,6 +88,20 @@ class Ear:
     async def hears(self, text: str) -> Json:
         await self.socket.until(lambda: text in self.texts, timeout_s=DEADLINE_S, what=text)
         return next(message for message in self.messages if message["text"] == text)
+
+
+async def test_the_short_one_answers_mentions(embedded: Product, people_in: MakePeople, run_bot: RunBot) -> None:
+    team = await people_in(embedded).team("Ann")
+    (ann,) = team.people
+    made = await make_bot(ann, team.workspace)
+    await add(ann, team.channel, made)
+    bot = await run_bot(embedded.url, made["secret"], "echo_bot.py")
+    await bot.listens(1)
+    ear = await Ear.to(ann, team.channel)
+    await ann.post(team.channel, "nobody in particular")
+    await ann.post(team.channel, "@echo are you there, @echo?")
+    await ear.hears("You said: echo are you there, echo?")
+    assert len(ear.texts) == 3
 
 
 async def test_it_answers_mentions_and_direct_messages(people: People, run_bot: RunBot) -> None:

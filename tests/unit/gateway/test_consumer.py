@@ -168,6 +168,15 @@ async def test_too_many_malformed_frames(served: World) -> None:
         assert await client.close_code() == 4429
 
 
+async def test_a_ping_of_the_websocket_protocol_is_a_sign_of_life(served: World, hub: Hub) -> None:
+    async with served.client("user.1") as client:
+        await client.hello()
+        (socket,) = hub.sockets()
+        hub.tick += 50
+        await (await client.connection.ping())
+        assert socket.seen == hub.tick
+
+
 async def test_a_frame_too_large(served: World) -> None:
     async with served.client() as client:
         await client.hello()

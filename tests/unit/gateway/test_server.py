@@ -28,10 +28,14 @@ class Echo:
         self.held: list[int] = []
         self.lost = asyncio.Event()
         self.times_lost = 0
+        self.pings = 0
 
     def on_message(self, payload: bytes, *, text: bool) -> None:
         self.messages.append((payload, text))
         self.connection.write(server.frame(payload))
+
+    def on_ping(self) -> None:
+        self.pings += 1
 
     def on_held(self, size: int) -> None:
         self.held.append(size)
@@ -145,6 +149,7 @@ async def test_fragments_with_a_ping_in_between(peer: Peer) -> None:
     assert await peer.read() == (10, b"?")
     assert await peer.read() == (1, "é!".encode())
     assert peer.echo.messages == [("é!".encode(), True)]
+    assert peer.echo.pings == 1
 
 
 async def test_binary_is_told_from_text(peer: Peer) -> None:
