@@ -62,7 +62,7 @@ TRUST_PROXY = _flag("TRUST_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 
 # -- backends, each chosen by a URL ---------------------------------------------------------------------------------
-LOG_URL = os.environ.get("LOG_URL", f"sqlite:///{DATA_DIR / 'log.sqlite3'}" if EMBEDDED else "kafka://127.0.0.1:59092")
+LOG_URL = os.environ.get("LOG_URL", f"sqlite:///{DATA_DIR / 'log.sqlite3'}" if EMBEDDED else "kafka://127.0.0.1:19092")
 LOG_BACKENDS = {
     "sqlite": "apps.eventlog.backends.log_sqlite.SqliteLog",
     "kafka": "apps.eventlog.backends.log_kafka.KafkaLog",
@@ -80,7 +80,7 @@ LOG_EPOCH = int(os.environ.get("LOG_EPOCH", "0"))  # raise by one when the log b
 
 STORE_URL = os.environ.get(
     "STORE_URL",
-    f"sqlite:///{DATA_DIR / 'store.sqlite3'}" if EMBEDDED else "cassandra://127.0.0.1:59042/slackclone",
+    f"sqlite:///{DATA_DIR / 'store.sqlite3'}" if EMBEDDED else "cassandra://127.0.0.1:19042/slackclone",
 )
 STORE_BACKENDS = {
     "sqlite": "apps.messaging.backends.store_sqlite.SqliteStore",
@@ -101,7 +101,7 @@ GRPC_TLS_CERT = os.environ.get("GRPC_TLS_CERT", "")  # PEM files; both ends show
 GRPC_TLS_KEY = os.environ.get("GRPC_TLS_KEY", "")
 GRPC_TLS_CA = os.environ.get("GRPC_TLS_CA", "")
 
-REDIS_URL = os.environ.get("REDIS_URL", "" if EMBEDDED else "redis://127.0.0.1:56379/0")
+REDIS_URL = os.environ.get("REDIS_URL", "" if EMBEDDED else "redis://127.0.0.1:16379/0")
 BROADCAST_BACKEND = "apps.eventlog.backends.broadcast_layer.LayerBroadcast"
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
@@ -140,7 +140,7 @@ DATABASES: dict[str, Any] = {
             "DATABASE_URL",
             f"sqlite:///{DATA_DIR / 'main.sqlite3'}"
             if EMBEDDED
-            else "postgres://slackclone@127.0.0.1:55432/slackclone",
+            else "postgres://slackclone@127.0.0.1:15432/slackclone",
         )
     )
 }

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 DEFAULT_ROOT = REPOSITORY / ".services"
-DEFAULT_PORTS = {"postgres": 55432, "redis": 56379, "kafka": 59092, "cassandra": 59042}
+# Below the range that the kernel takes clients' ports from, see _FREE_PORTS.
+DEFAULT_PORTS = {"postgres": 15432, "redis": 16379, "kafka": 19092, "cassandra": 19042}
 SERVERS: dict[str, Server] = {"postgres": Postgres(), "redis": Redis(), "kafka": Kafka(), "cassandra": Cassandra()}
 # Ports that talk to other members of a cluster; in an instance they default to the port after the clients' own.
 PEER_PORTS = {"kafka": "kafka-controller", "cassandra": "cassandra-storage"}

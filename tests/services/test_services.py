@@ -268,7 +268,7 @@ def test_three_nodes_are_told_of_each_other() -> None:
     single = Services(Path("unused"))
     cluster = [replace(single.node("kafka", index), host=f"127.0.0.{index + 1}") for index in range(3)]
     kafka = kafka_config(cluster[2], cluster)
-    assert "controller.quorum.voters=1@127.0.0.1:59093,2@127.0.0.2:59093,3@127.0.0.3:59093\n" in kafka
+    assert "controller.quorum.voters=1@127.0.0.1:19093,2@127.0.0.2:19093,3@127.0.0.3:19093\n" in kafka
     assert "node.id=3\n" in kafka
     assert "offsets.topic.replication.factor=3\n" in kafka
     assert "min.insync.replicas=2\n" in kafka
@@ -276,8 +276,8 @@ def test_three_nodes_are_told_of_each_other() -> None:
     cluster = [replace(single.node("cassandra", index), host=f"127.0.0.{index + 1}") for index in range(3)]
     tokens = [cassandra_config(node, cluster).split("initial_token: ")[1].split("\n")[0] for node in cluster]
     assert tokens == ["-9223372036854775808", "-3074457345618258603", "3074457345618258602"]
-    assert 'seeds: "127.0.0.1:59043,127.0.0.2:59043,127.0.0.3:59043"' in cassandra_config(cluster[0], cluster)
-    assert Cassandra().url(cluster[1])[1] == "cassandra://127.0.0.2:59042/slackclone"
+    assert 'seeds: "127.0.0.1:19043,127.0.0.2:19043,127.0.0.3:19043"' in cassandra_config(cluster[0], cluster)
+    assert Cassandra().url(cluster[1])[1] == "cassandra://127.0.0.2:19042/slackclone"
 
 
 def _crash(services: Services, name: str) -> None:
