@@ -124,6 +124,11 @@ GATEWAYS = (
     if REDIS_URL
     else "apps.gateway.backends.gateways_memory.MemoryGateways"
 )
+ACKS = (
+    "apps.notifications.backends.acks_redis.RedisAcks"
+    if REDIS_URL
+    else "apps.notifications.backends.acks_memory.MemoryAcks"
+)
 GATEWAY_ID = os.environ.get("GATEWAY_ID", "")  # empty: host name and process id
 GATEWAY_URL = os.environ.get(
     "GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket"
@@ -215,6 +220,7 @@ INSTALLED_APPS = [
     "apps.workspaces",
     "apps.conversations",
     "apps.messaging",
+    "apps.notifications",
     "apps.gateway",
     "apps.delivery",
     "apps.botapi",
