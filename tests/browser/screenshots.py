@@ -1,0 +1,78 @@
+"""Takes the pictures in docs/images: `make screenshots`. The demo workspace at a desk and on a phone, light and dark."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+
+from bench.product import Product
+from tests.browser.pages import Window, chromium
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+DESK = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+async def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with Product("embedded", env={"DEMO": "1"}) as product:
+        password = await _password(product)
+        async with chromium() as browser:
+            for scheme in ("light", "dark"):
+                await _desk(browser, product, password, scheme)
+                await _phone(browser, product, password, scheme)
+
+
+async def _password(product: Product) -> str:
+    async with asyncio.timeout(60):
+        while not (found := re.search(r"^password: (\S+)$", product.log_tail(200), re.MULTILINE)):
+            await asyncio.sleep(0.2)
+    return found[1]
+
+
+async def _sign_in(browser: Browser, product: Product, password: str, scheme: str, form: Mapping[str, object]) -> Page:
+    window = await Window.open(browser, product.url, color_scheme=scheme, **form)
+    await window.page.goto("/signin")
+    await window.page.get_by_label("E-mail address").fill("ada@example.org")
+    await window.page.get_by_label("Password").fill(password)
+    await window.page.get_by_role("button", name=re.compile("^Sign in")).click()
+    await window.ready()
+    return window.page
+
+
+async def _desk(browser: Browser, product: Product, password: str, scheme: str) -> None:
+    page = await _sign_in(browser, product, password, scheme, DESK)
+    await page.get_by_test_id("sidebar-channel").filter(has_text="general").click()
+    await expect(page.get_by_test_id("message").first).to_be_visible()
+    await page.get_by_test_id("thread-link").first.click()
+    await expect(page.get_by_label("Replies").get_by_test_id("message").first).to_be_visible()
+    await _keep(page, f"channel-{scheme}")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await _keep(page, f"switcher-{scheme}")
+    await page.keyboard.press("Escape")
+    workspace = re.search(r"/w/(\d+)", page.url)
+    assert workspace
+    await page.goto(f"/console/{workspace[1]}/members")
+    await _keep(page, f"console-{scheme}")
+    await page.context.close()
+
+
+async def _phone(browser: Browser, product: Product, password: str, scheme: str) -> None:
+    page = await _sign_in(browser, product, password, scheme, PHONE)
+    await _keep(page, f"phone-channel-{scheme}")
+    await page.context.close()
+
+
+async def _keep(page: Page, name: str) -> None:
+    await page.wait_for_load_state("networkidle")
+    await page.evaluate("document.fonts.ready")
+    await page.screenshot(path=IMAGES / f"{name}.png", animations="disabled", caret="hide")
+    print(IMAGES.name, f"{name}.png")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
