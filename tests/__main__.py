@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -32,7 +33,12 @@ QUICK: list[list[tuple[str, list[str], Path]]] = [
 ]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-ra"]
 UNIT = ("unit", [*PYTEST, "tests/unit", "tests/house"], ROOT)
-ALL = ("all suites", [*PYTEST, "--durations=15", "tests"], ROOT)
+# The product is started by those of the second lane, which mostly wait for it; each lane has its own servers.
+APART = [f"tests/{name}" for name in ("flows", "chaos", "browser")]
+LANES: list[tuple[str, list[str], Path]] = [
+    ("the product", [*PYTEST, "--durations=15", *APART], ROOT),
+    ("rooms, ports and doors", [*PYTEST, "--durations=15", "tests", *(f"--ignore={name}" for name in APART)], ROOT),
+]
 
 
 def _run_group(group: list[tuple[str, list[str], Path]]) -> list[str]:
@@ -52,9 +58,42 @@ def _run_group(group: list[tuple[str, list[str], Path]]) -> list[str]:
     return failed
 
 
-def _run_tests(stage: tuple[str, list[str], Path]) -> list[str]:
-    name, argv, cwd = stage
+def _run_unit() -> list[str]:
+    name, argv, cwd = UNIT
     return [name] if subprocess.run(argv, cwd=cwd, check=False).returncode else []
+
+
+def _run_lanes() -> list[str]:
+    """Side by side, each saying what it does as it goes; on a terminal or in a log their lines take turns."""
+    started = time.monotonic()
+    running = [
+        (
+            name,
+            subprocess.Popen(
+                [*argv, "-p", "no:cacheprovider"], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ),
+        )
+        for name, argv, cwd in LANES
+    ]
+    printing = [threading.Thread(target=_relay, args=(name, process)) for name, process in running]
+    for thread in printing:
+        thread.start()
+    failed = []
+    for (name, process), thread in zip(running, printing, strict=True):
+        thread.join()
+        print(
+            f"{'ok    ' if process.wait() == 0 else 'FAILED'} {name} ({time.monotonic() - started:.0f} s)", flush=True
+        )
+        if process.returncode:
+            failed.append(name)
+    return failed
+
+
+def _relay(name: str, process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdout
+    for line in process.stdout:
+        sys.stdout.write(f"{name}: {line.decode(errors='replace')}")
+        sys.stdout.flush()
 
 
 def main() -> int:
@@ -65,7 +104,7 @@ def main() -> int:
     failed: list[str] = []
     for group in QUICK:
         failed += _run_group(group)
-    failed += _run_tests(UNIT if quick else ALL)
+    failed += _run_unit() if quick else _run_lanes()
     print(f"\n{'FAILED: ' + ', '.join(failed) if failed else 'all green'} in {time.monotonic() - started:.0f} s")
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""Takes the pictures in docs/images: `make screenshots`. The demo workspace at a desk and on a phone, light and dark."""
+"""Takes the pictures in docs/images: `make screenshots`. The demo workspace, desk and phone, light and dark."""
 
 import asyncio
 import re
