@@ -24,6 +24,19 @@ def _invited(detail: Detail, _: str) -> str:
     return f"made an invitation link for the role {role}, good for {uses} {'use' if uses == 1 else 'uses'}"
 
 
+def _channel(detail: Detail, key: str = "name") -> str:
+    return f"#{detail[key]}" if detail.get(key) else "a private channel"
+
+
+def _renamed(detail: Detail, _: str) -> str:
+    return f"renamed {_channel(detail, 'old')}" + (f" to {_channel(detail)}" if detail.get("name") else "")
+
+
+def _added(detail: Detail, _: str) -> str:
+    count = detail.get("count", "?")
+    return f"added {count} {'person' if count == 1 else 'people'} to {_channel(detail)}"
+
+
 # action -> what is said after the actor's name, from the entry's detail and its target's name
 SENTENCES: Mapping[str, Say] = {
     "workspace.created": lambda detail, _: f"created the workspace {_quoted(detail, 'name')}",
@@ -49,6 +62,12 @@ SENTENCES: Mapping[str, Say] = {
         f"revoked the token {_quoted(detail, 'name')} ({detail.get('token', '?')}…) of {target}"
     ),
     "bot.removed": lambda _, target: f"removed the bot {target}",
+    "channel.created": lambda detail, _: f"created {_channel(detail)}",
+    "channel.renamed": _renamed,
+    "channel.archived": lambda detail, _: f"archived {_channel(detail)}",
+    "channel.unarchived": lambda detail, _: f"brought {_channel(detail)} back",
+    "channel.members_added": _added,
+    "channel.member_removed": lambda detail, target: f"removed {target} from {_channel(detail)}",
 }
 
 

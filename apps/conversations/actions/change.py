@@ -6,6 +6,7 @@ the changes.
 
 from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -16,6 +17,7 @@ from apps.core.clock import to_ms
 from apps.core.errors import InvalidError, NotFoundError
 from apps.eventlog import outbox, streams
 from apps.eventlog.events import Event
+from apps.workspaces import audit
 from apps.workspaces import queries as workspaces
 
 MAX_USERS = 1000  # added in one call
@@ -100,6 +102,20 @@ def remove(channel: Channel, user_id: int, *, actor_id: int | None) -> bool:
     _append_membership(channel, left, user_id, actor_id, gained=False)
     _after_commit(channel, removed=[user_id])
     return True
+
+
+def audited(channel: Channel, action: str, *, actor_id: int | None, target: str = "", **detail: Any) -> None:
+    """An admin's log shows what became of a private channel, not what it is called."""
+    name = channel.name if channel.kind == Kind.PUBLIC else None
+    audit.record(
+        workspace_id=channel.workspace_id,
+        actor_id=actor_id,
+        action=action,
+        target=target or f"channel:{channel.pk}",
+        channel=str(channel.pk),
+        name=name,
+        **detail,
+    )
 
 
 def facts_changed(channel: Channel) -> None:

@@ -46,6 +46,8 @@ def make(channel: Channel, user_ids: Collection[int], *, actor_id: int | None) -
         with transaction.atomic():
             channel.save(force_insert=True)
             change.add(channel, list(user_ids), actor_id=actor_id)
+            if channel.kind in {Kind.PUBLIC, Kind.PRIVATE}:
+                change.audited(channel, "channel.created", actor_id=actor_id)
             if channel.kind == Kind.PUBLIC:
                 change.append_to_workspace(channel, change.created(channel), actor_id=actor_id)
     except IntegrityError as error:

@@ -49,7 +49,10 @@ def add_members(*, actor: Principal, channel_id: int, user_ids: Collection[int])
         access = access_now(channel, actor.user_id)
         policies.require(policies.can_add_members(access), access, "You can't add people to this conversation.")
         change.require_people(channel.workspace_id, user_ids, field="user_ids")
-        return channel, change.add(channel, list(user_ids), actor_id=actor.user_id)
+        added = change.add(channel, list(user_ids), actor_id=actor.user_id)
+        if added:
+            change.audited(channel, "channel.members_added", actor_id=actor.user_id, count=len(added))
+        return channel, added
 
 
 def remove_member(*, actor: Principal, channel_id: int, user_id: int) -> None:
@@ -69,6 +72,7 @@ def remove_member(*, actor: Principal, channel_id: int, user_id: int) -> None:
         policies.require(policies.can_remove_member(access), access, why)
         if not change.remove(channel, user_id, actor_id=actor.user_id):
             raise NotFoundError("Not a member of this channel.")
+        change.audited(channel, "channel.member_removed", actor_id=actor.user_id, target=f"member:{user_id}")
 
 
 def join_default_channels(*, workspace_id: int, user_id: int) -> list[Channel]:

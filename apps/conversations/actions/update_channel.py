@@ -6,7 +6,7 @@ from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
 from apps.conversations import events, names, policies
 from apps.conversations.actions import change
-from apps.conversations.models import Channel
+from apps.conversations.models import Channel, Kind
 from apps.conversations.queries import access_now
 from apps.core.clock import now
 from apps.core.errors import ConflictError
@@ -34,6 +34,7 @@ def update_channel(
                 if value is not None and value != getattr(channel, field)
             }
             if changed:
+                old = channel.name if channel.kind == Kind.PUBLIC else None
                 for field, value in changed.items():
                     setattr(channel, field, value)
                 channel.save(update_fields=list(changed))
@@ -41,6 +42,8 @@ def update_channel(
                     channel_id=str(channel.pk), name=channel.name, topic=channel.topic, purpose=channel.purpose
                 )
                 change.append(channel, event, actor_id=actor.user_id)
+                if "name" in changed:
+                    change.audited(channel, "channel.renamed", actor_id=actor.user_id, old=old)
     except IntegrityError as error:
         if "name" not in changed:
             raise
@@ -60,6 +63,7 @@ def archive_channel(*, actor: Principal, channel_id: int) -> Channel:
             channel.archived_at = now()
             channel.save(update_fields=["archived_at"])
             change.append(channel, events.ChannelArchived(channel_id=str(channel.pk)), actor_id=actor.user_id)
+            change.audited(channel, "channel.archived", actor_id=actor.user_id)
             change.facts_changed(channel)
     return channel
 
@@ -75,5 +79,6 @@ def unarchive_channel(*, actor: Principal, channel_id: int) -> Channel:
             channel.archived_at = None
             channel.save(update_fields=["archived_at"])
             change.append(channel, events.ChannelUnarchived(channel_id=str(channel.pk)), actor_id=actor.user_id)
+            change.audited(channel, "channel.unarchived", actor_id=actor.user_id)
             change.facts_changed(channel)
     return channel

@@ -37,6 +37,15 @@ ROOT = Path(__file__).resolve().parents[3]
         ),
         ("bot.token_revoked", {"token": "scb_1", "name": "ci"}, "revoked the token “ci” (scb_1…) of Bob"),
         ("bot.removed", {}, "removed the bot Bob"),
+        ("channel.created", {"name": "tea"}, "created #tea"),
+        ("channel.created", {"name": None}, "created a private channel"),
+        ("channel.renamed", {"old": "tea", "name": "coffee"}, "renamed #tea to #coffee"),
+        ("channel.renamed", {"old": None, "name": None}, "renamed a private channel"),
+        ("channel.archived", {"name": "tea"}, "archived #tea"),
+        ("channel.unarchived", {"name": "tea"}, "brought #tea back"),
+        ("channel.members_added", {"name": "tea", "count": 1}, "added 1 person to #tea"),
+        ("channel.members_added", {"name": None, "count": 3}, "added 3 people to a private channel"),
+        ("channel.member_removed", {"name": "tea"}, "removed Bob from #tea"),
         ("thing.done", {}, "thing.done Bob"),
     ],
 )  # fmt: skip
@@ -53,7 +62,7 @@ def test_every_action_that_is_recorded_has_a_sentence():
     found = set()
     for path in (ROOT / "apps").glob("*/actions/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and re.search(r"audit", ast.unparse(node.func)):
+            if isinstance(node, ast.Call) and re.search(r"audit(ed|\.record)$", ast.unparse(node.func)):
                 texts = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
                 found |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z]+\.[a-z_]+", text)}
     assert len(found) >= 10

@@ -13,6 +13,7 @@ from apps.conversations.models import Channel, Membership
 from apps.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from apps.workspaces import actions as workspaces
 from apps.workspaces.actions.joining import add_member
+from apps.workspaces.models import AuditEntry
 from tests.unit.workspaces.fixtures import Team, events
 
 
@@ -346,3 +347,29 @@ def test_many_are_added_in_few_queries(
         actions.add_members(actor=team.actor("member"), channel_id=public.pk, user_ids=ids)
     public.refresh_from_db()
     assert public.member_count == 21
+
+
+def test_what_is_audited(team: Team, public: Channel, private: Channel) -> None:
+    AuditEntry.objects.all().delete()
+    owner, member, guest = team.actor("owner"), team.actor("member"), team.user_id("guest")
+    actions.update_channel(actor=member, channel_id=public.pk, topic="Roses")  # talk, not administration
+    actions.update_channel(actor=member, channel_id=public.pk, name="orchard")
+    actions.add_members(actor=member, channel_id=public.pk, user_ids=[guest])
+    actions.add_members(actor=member, channel_id=public.pk, user_ids=[guest])
+    actions.remove_member(actor=member, channel_id=public.pk, user_id=guest)
+    with pytest.raises(NotFoundError):
+        actions.remove_member(actor=member, channel_id=public.pk, user_id=guest)
+    actions.archive_channel(actor=owner, channel_id=public.pk)
+    actions.archive_channel(actor=owner, channel_id=public.pk)
+    actions.unarchive_channel(actor=owner, channel_id=public.pk)
+    actions.archive_channel(actor=member, channel_id=private.pk)
+    found = [(entry.action, entry.target, entry.detail) for entry in AuditEntry.objects.order_by("id")]
+    here, name = f"channel:{public.pk}", {"channel": str(public.pk), "name": "orchard"}
+    assert found == [
+        ("channel.renamed", here, name | {"old": "garden"}),
+        ("channel.members_added", here, name | {"count": 1}),
+        ("channel.member_removed", f"member:{guest}", name),
+        ("channel.archived", here, name),
+        ("channel.unarchived", here, name),
+        ("channel.archived", f"channel:{private.pk}", {"channel": str(private.pk), "name": None}),
+    ]
