@@ -71,6 +71,10 @@ async def test_two_people_meet_and_talk(browser: Browser, product: Product) -> N
     await bob.say("Between us: I like coffee.")
     await ann.page.get_by_test_id("sidebar-channel").filter(has_text="Bob Baker").click()
     await ann.sees("Between us: I like coffee.")
+
+    await ann.page.get_by_test_id("workspace-menu").click()
+    await ann.page.get_by_role("menuitem", name="Manage the workspace").click()
+    await expect(ann.page.get_by_role("link", name="Back to the workspace")).to_be_visible()
     assert ann.faults + bob.faults == []
 
 

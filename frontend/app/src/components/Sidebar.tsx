@@ -120,7 +120,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
               <Show when={isAdmin()}>
                 <DropdownMenu.Item
                   class="menu-item"
-                  onSelect={() => location.assign(`/console/${workspace()?.slug ?? ""}`)}
+                  onSelect={() => location.assign(`/console/${workspace()?.id ?? ""}`)}
                 >
                   <Icon name="settings" size={16} /> Manage the workspace
                 </DropdownMenu.Item>
