@@ -129,6 +129,11 @@ ACKS = (
     if REDIS_URL
     else "apps.notifications.backends.acks_memory.MemoryAcks"
 )
+PRESENCE = (
+    "apps.presence.backends.presence_redis.RedisPresence"
+    if REDIS_URL
+    else "apps.presence.backends.presence_memory.MemoryPresence"
+)
 GATEWAY_ID = os.environ.get("GATEWAY_ID", "")  # empty: host name and process id
 GATEWAY_URL = os.environ.get(
     "GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket"
@@ -221,6 +226,7 @@ INSTALLED_APPS = [
     "apps.conversations",
     "apps.messaging",
     "apps.notifications",
+    "apps.presence",
     "apps.gateway",
     "apps.delivery",
     "apps.botapi",

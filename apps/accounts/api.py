@@ -57,12 +57,20 @@ class TokensOut(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField()
 
 
+class StatusOut(serializers.Serializer[Any]):
+    emoji = serializers.CharField(allow_blank=True)
+    text = serializers.CharField(allow_blank=True)
+    expires_at = serializers.IntegerField(allow_null=True)
+
+
 class UserOut(serializers.Serializer[Any]):
     id = Id()
     name = serializers.CharField()
     email = serializers.CharField(allow_null=True)
     is_bot = serializers.BooleanField()
     created_at = serializers.IntegerField()
+    timezone = serializers.CharField(allow_blank=True, help_text='Of the tz database; "" when it is not known.')
+    status = StatusOut(allow_null=True)
 
 
 class SignUpOut(TokensOut):

@@ -6,7 +6,14 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, USER_AGENT_MAX
+from apps.accounts.sizes import (
+    EMAIL_MAX,
+    NAME_MAX,
+    STATUS_EMOJI_MAX,
+    STATUS_TEXT_MAX,
+    TIMEZONE_MAX,
+    USER_AGENT_MAX,
+)
 from apps.core import ids
 from apps.core.clock import now
 from apps.core.ids import new_id
@@ -31,6 +38,10 @@ class User(AbstractBaseUser):
     is_bot = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
+    timezone = models.CharField(max_length=TIMEZONE_MAX, blank=True, default="")  # of the tz database; "": not known
+    status_emoji = models.CharField(max_length=STATUS_EMOJI_MAX, blank=True, default="")
+    status_text = models.CharField(max_length=STATUS_TEXT_MAX, blank=True, default="")
+    status_expires_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Users] = Users()
 

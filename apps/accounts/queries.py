@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -21,6 +21,15 @@ from apps.core.ids import MAX_ID
 
 MAX_IDS = 1000
 _UID_MAX = 40
+_STATUS_FIELDS = ("status_emoji", "status_text", "status_expires_at")
+
+
+class Status(TypedDict):
+    """Status of docs/protocol.md; `expires_at` in milliseconds since the epoch."""
+
+    emoji: str
+    text: str
+    expires_at: int | None
 
 
 def authenticate_token(token: str) -> Principal:
@@ -93,6 +102,29 @@ def users(user_ids: Collection[int]) -> dict[int, User]:
     return User.objects.in_bulk(sorted(set(user_ids))[:MAX_IDS])
 
 
+def timezones(user_ids: Collection[int]) -> dict[int, str]:
+    """By user id, "" where it is not known; unknown ones are left out. At most MAX_IDS."""
+    rows = User.objects.filter(id__in=list(user_ids)[:MAX_IDS]) if user_ids else User.objects.none()
+    return dict(rows.values_list("id", "timezone"))
+
+
+def statuses(user_ids: Collection[int]) -> dict[int, Status]:
+    """Of those who have set one that has not expired. At most MAX_IDS."""
+    rows = User.objects.filter(id__in=list(user_ids)[:MAX_IDS]).exclude(status_emoji="", status_text="")
+    found = {user.pk: status_of(user) for user in rows.only(*_STATUS_FIELDS)}
+    return {user_id: status for user_id, status in found.items() if status is not None}
+
+
+def status_of(user: User, at: datetime | None = None) -> Status | None:
+    """What is shown; an expired one is none."""
+    if not user.status_emoji and not user.status_text:
+        return None
+    if user.status_expires_at is not None and user.status_expires_at <= (at or now()):
+        return None
+    expires_at = None if user.status_expires_at is None else to_ms(user.status_expires_at)
+    return {"emoji": user.status_emoji, "text": user.status_text, "expires_at": expires_at}
+
+
 def user_by_email(email: str) -> User | None:
     return User.objects.filter(email=email.strip().lower(), is_active=True).first()
 
@@ -133,6 +165,8 @@ def present_user(user: User, *, private: bool = False) -> dict[str, Any]:
         "name": user.name,
         "is_bot": user.is_bot,
         "created_at": to_ms(user.created_at),
+        "timezone": user.timezone,
+        "status": status_of(user),
     }
     return shown | {"email": user.email} if private else shown
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.api import CURSOR, LIMIT, NOTHING, PublicView, parsed
+from apps.accounts.api import CURSOR, LIMIT, NOTHING, PublicView, StatusOut, parsed
 from apps.accounts.authentication import principal_of
 from apps.accounts.policies import SCOPES
 from apps.accounts.queries import present_bot_token
@@ -43,6 +43,8 @@ class MemberOut(serializers.Serializer[Any]):
     is_bot = serializers.BooleanField()
     active = serializers.BooleanField()
     joined_at = serializers.IntegerField()
+    timezone = serializers.CharField(allow_blank=True, help_text='Of the tz database; "" when it is not known.')
+    status = StatusOut(allow_null=True)
 
 
 class MemberPageOut(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from apps.accounts.queries import Status, status_of
 from apps.core.clock import to_ms
 from apps.eventlog.events import Event
 from apps.workspaces.models import Member
@@ -24,6 +25,8 @@ class _MemberEvent(Event, frozen=True, kw_only=True):
     is_bot: bool
     active: bool
     joined_at: int
+    timezone: str = ""
+    status: Status | None = None
 
 
 class MemberJoined(_MemberEvent, frozen=True, kw_only=True):
@@ -68,4 +71,6 @@ def of_member(kind: type[MemberJoined] | type[MemberUpdated], member: Member) ->
         is_bot=member.user.is_bot,
         active=member.active,
         joined_at=to_ms(member.joined_at),
+        timezone=member.user.timezone,
+        status=status_of(member.user),
     )

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet
 from apps.accounts.models import BotToken
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
-from apps.accounts.queries import bot_tokens
+from apps.accounts.queries import bot_tokens, status_of
 from apps.accounts.tokens import digest
 from apps.core import pagination
 from apps.core.clock import now, to_ms
@@ -277,6 +277,8 @@ def present_member(row: Member) -> dict[str, Any]:
         "is_bot": row.user.is_bot,
         "active": row.active,
         "joined_at": to_ms(row.joined_at),
+        "timezone": row.user.timezone,
+        "status": status_of(row.user),
     }
 
 

@@ -27,6 +27,8 @@ def test_sign_up_refresh_and_sign_out(rest):
         "email": "ann@example.com",
         "is_bot": False,
         "created_at": made.json()["user"]["created_at"],
+        "timezone": "",
+        "status": None,
     }
     renewed = post(rest, "/v1/auth/token/refresh", {"refresh": made.json()["refresh"]}).json()
     rest.credentials(HTTP_AUTHORIZATION=f"Bearer {renewed['access']}")

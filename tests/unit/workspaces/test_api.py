@@ -24,6 +24,8 @@ def test_members_change_through_rest(team, rest):
         "is_bot": False,
         "active": True,
         "joined_at": answer.json()["joined_at"],
+        "timezone": "",
+        "status": None,
     }
     for body in ({"role": 5}, {"active": "no"}, {"active": None}, {"handle": "x" * 99}, {"role": "king"}):
         bad = rest["admin"].patch(path, body, format="json")
