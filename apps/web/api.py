@@ -19,7 +19,7 @@ from apps.web import actions, queries
 from apps.workspaces import actions as workspace_actions
 from apps.workspaces import policies
 from apps.workspaces import queries as workspaces
-from apps.workspaces.api import MemberPageOut, page_of
+from apps.workspaces.api import MAX_IDS, MemberPageOut, ids_of, page_of
 from apps.workspaces.roles import Role
 from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
@@ -99,16 +99,23 @@ class WorkspaceView(APIView):
 
 class MemberListView(APIView):
     @extend_schema(
-        parameters=[OpenApiParameter("q", str, description="Part of a name, or the start of a handle."), CURSOR, LIMIT],
+        parameters=[
+            OpenApiParameter("q", str, description="Part of a name, or the start of a handle."),
+            OpenApiParameter("ids", str, description=f"Only these people: at most {MAX_IDS} ids, comma-separated."),
+            CURSOR,
+            LIMIT,
+        ],
         responses=MemberPageOut,
     )
     def get(self, request: Request, workspace_id: int) -> Response:
         actor = principal_of(request)
         require_scope(actor, "members:read")
+        wanted = ids_of(request)
         role = workspaces.member(workspace_id, actor.user_id).role
         page = workspaces.members(
             workspace_id,
             q=request.query_params.get("q", ""),
+            ids=wanted,
             among=None
             if policies.can_see_directory(role)
             else conversations.acquainted(workspace_id=workspace_id, user_id=actor.user_id),

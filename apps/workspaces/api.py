@@ -134,6 +134,23 @@ def page_of(request: Request) -> dict[str, Any]:
     return {"cursor": cursor, "limit": parse_limit(request.query_params.get("limit"))}
 
 
+MAX_IDS = 100
+
+
+def ids_of(request: Request) -> list[int] | None:
+    """`ids` of a list: comma-separated, at most MAX_IDS; None when it is not there. Raises InvalidError."""
+    text = request.query_params.get("ids")
+    if text is None:
+        return None
+    parts = text.split(",", MAX_IDS)
+    if len(parts) > MAX_IDS:
+        raise InvalidError(errors={"ids": [f"at most {MAX_IDS}"]})
+    try:
+        return [Id().to_internal_value(part) for part in parts]
+    except serializers.ValidationError as error:
+        raise InvalidError(errors={"ids": ["ids, comma-separated"]}) from error
+
+
 class MemberView(APIView):
     @extend_schema(request=MemberPatchIn, responses=MemberOut)
     def patch(self, request: Request, workspace_id: int, user_id: int) -> Response:

@@ -90,13 +90,16 @@ def members(
     workspace_id: int,
     *,
     q: str = "",
+    ids: Collection[int] | None = None,
     active_only: bool = False,
     among: "QuerySet[Any] | Collection[int] | None" = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> pagination.Page[Member]:
-    """Everyone, or who matches `q` by handle or name, ordered by handle; of the user ids `among` when given."""
+    """Everyone, or who matches `q` by handle or name, ordered by handle; of `ids`, and of `among`, when given."""
     rows = Member.objects.select_related("user").filter(workspace_id=workspace_id)
+    if ids is not None:
+        rows = rows.filter(user_id__in=ids)
     if among is not None:
         rows = rows.filter(user_id__in=among)
     if active_only:

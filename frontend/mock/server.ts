@@ -417,7 +417,9 @@ const routes: [string, RegExp, Handler][] = [
     /^\/v1\/workspaces\/(\d+)\/members$/,
     (_, query) =>
       page(
-        members.filter((m) => matches(query.get("q"))(`${m.name} ${m.handle}`)),
+        members
+          .filter((m) => matches(query.get("q"))(`${m.name} ${m.handle}`))
+          .filter((m) => query.get("ids")?.split(",").includes(m.user_id) ?? true),
         query,
       ),
   ],

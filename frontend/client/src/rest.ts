@@ -65,8 +65,11 @@ export class RestClient {
     create: (name: string) => this.post<Workspace>("/v1/workspaces", { name }),
     get: (id: Id) => this.get<Workspace>(path`/v1/workspaces/${id}`),
     rename: (id: Id, name: string) => this.patch<Workspace>(path`/v1/workspaces/${id}`, { name }),
-    members: (id: Id, query: PageQuery & { q?: string } = {}) =>
-      this.get<Page<Member>>(path`/v1/workspaces/${id}/members`, { ...query }),
+    members: (id: Id, { ids, ...query }: PageQuery & { q?: string; ids?: readonly Id[] } = {}) =>
+      this.get<Page<Member>>(path`/v1/workspaces/${id}/members`, {
+        ...query,
+        ...(ids ? { ids: ids.join(",") } : {}),
+      }),
     updateMember: (id: Id, userId: Id, body: { role?: Role; active?: boolean; handle?: string }) =>
       this.patch<Member>(path`/v1/workspaces/${id}/members/${userId}`, body),
     invite: (id: Id, body: { email?: string; role?: Role; max_uses?: number; expires_in?: number } = {}) =>

@@ -93,12 +93,24 @@ def test_members_are_listed_for_members_and_guests_see_their_channels_people(tea
     assert [row["handle"] for row in rest["results"]] == ["the.owner"]
     assert [row["handle"] for row in owner.get(f"{path}?q=mem").json()["results"]] == ["the.member"]
 
+    two = f"{team.user_id('owner')},{team.user_id('guest')}"
+    assert [row["handle"] for row in owner.get(f"{path}?ids={two}").json()["results"]] == ["the.guest", "the.owner"]
+    assert owner.get(f"{path}?ids=12345").json()["results"] == []
+
     guest = signed_in(team.users["guest"])
     assert guest.get(path).json()["results"] == []
+    assert guest.get(f"{path}?ids={two}").json()["results"] == []
     channel = Channel.objects.create(workspace=team.workspace, kind="private", name="deal")
     for role in ("guest", "admin"):
         Membership.objects.create(channel=channel, user=team.users[role])
     assert [row["handle"] for row in guest.get(path).json()["results"]] == ["the.admin", "the.guest"]
+
+
+@pytest.mark.parametrize("ids", ["", "x", "1,", "0", "-1", "1;2", "99999999999999999999", ",".join(["7"] * 101)])
+def test_ids_that_are_none(team, ids):
+    answer = signed_in(team.users["owner"]).get(f"/v1/workspaces/{team.id}/members", {"ids": ids})
+    assert answer.status_code == 400
+    assert "ids" in answer.json()["errors"]
 
 
 def test_bots_need_the_scope_for_members(team):

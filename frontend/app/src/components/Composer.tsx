@@ -1,6 +1,7 @@
 import type { Id, Member } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from "solid-js";
 import { keep, kept } from "../state/local";
+import { findPeople } from "../state/session";
 import { myId, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
@@ -126,11 +127,25 @@ export function Composer(props: ComposerProps): JSX.Element {
     }
     const word = (match[2] ?? "").toLowerCase();
     completing = { start: caret - word.length - 1, end: caret };
-    if (match[1] === "@") setChoices(people(word));
-    else if (word.length < 2) closeChoices();
+    if (match[1] === "@") {
+      setChoices(people(word));
+      lookFor(word);
+    } else if (word.length < 2) closeChoices();
     else if (allEmoji()) setChoices(emoji(word));
     else void loadEmoji().then(() => completing && complete());
     setChosen(0);
+  };
+
+  let looking: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(looking));
+  const lookFor = (word: string) => {
+    clearTimeout(looking);
+    looking = setTimeout(() => {
+      findPeople(workspaceId(), word).then(
+        (found) => found && completing && complete(),
+        () => undefined,
+      );
+    }, 150);
   };
 
   const people = (word: string): Choice[] => {

@@ -16,11 +16,13 @@ import { href, navigate, route } from "../router";
 import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
 import { forgetAll } from "./local";
 import { outboxStorage } from "./outbox-storage";
+import { createPeople } from "./people";
 import { countPosted, loadReads, startReading } from "./reads";
-import { myId, type Pending, setState, state, structureChanged } from "./store";
+import { myId, onUnknownPerson, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
 
-const MEMBERS_LOADED_MAX = 2000;
+// Whoever is shown beyond these is fetched by id, whoever is looked for by name.
+const MEMBERS_LOADED_MAX = 400;
 const SUBSCRIBED_DEADLINE_MS = 1000;
 
 export const rest = new RestClient();
@@ -146,6 +148,23 @@ async function loadMembers(workspaceId: Id): Promise<void> {
     .all((query) => rest.workspaces.members(workspaceId, query), MEMBERS_LOADED_MAX)
     .catch(() => []);
   putMembers(workspaceId, members);
+}
+
+onUnknownPerson(
+  createPeople(
+    async (workspaceId, ids) =>
+      (await rest.workspaces.members(workspaceId, { ids, limit: ids.length })).results,
+    putMembers,
+  ),
+);
+
+/** Where not everybody is loaded: people whose name or handle has the word, put among those known. Whether any came. */
+export async function findPeople(workspaceId: Id, word: string): Promise<boolean> {
+  if (word === "" || Object.keys(state.members[workspaceId] ?? {}).length < MEMBERS_LOADED_MAX) return false;
+  const { results } = await rest.workspaces.members(workspaceId, { q: word, limit: 20 });
+  const fresh = results.filter((member) => !state.members[workspaceId]?.[member.user_id]);
+  putMembers(workspaceId, fresh);
+  return fresh.length > 0;
 }
 
 export function putMembers(workspaceId: Id, members: readonly Member[]): void {

@@ -102,10 +102,19 @@ export function memberOf(workspaceId: Id, userId: Id): Member | undefined {
   return state.members[workspaceId]?.[userId];
 }
 
+let unknownPerson: (workspaceId: Id, userId: Id) => void = () => undefined;
+
+/** `handler` is told of everybody who is shown and not known. */
+export function onUnknownPerson(handler: typeof unknownPerson): void {
+  unknownPerson = handler;
+}
+
 export function nameOf(workspaceId: Id, userId: Id): string {
   const known = memberOf(workspaceId, userId)?.name;
   if (known) return known;
-  return userId === myId() ? (state.me?.name ?? "") : "Somebody";
+  if (userId === myId()) return state.me?.name ?? "";
+  if (userId) unknownPerson(workspaceId, userId);
+  return "Somebody";
 }
 
 /** The people of a direct conversation other than oneself; a conversation with oneself is just that. */
