@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from bench.http import ConnectionClosedError, HttpClient, Response
 
 Json = dict[str, Any]
+ACK_EVERY_S = 1.0
 FATAL_CLOSES = frozenset({4401, 4403, 4409, 4410})
 SUBPROTOCOL = "slackclone.v1"
 
@@ -117,7 +118,8 @@ class SocketClient:
     """One session at `/v1/socket` that outlives its connections.
 
     `events[stream]` holds what was delivered, in order, each seq once. `send` resolves when the message is durable; it
-    is repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event.
+    is repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event. With
+    `acknowledges` what came is acknowledged within ACK_EVERY_S, and at once what mentions the user.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class SocketClient:
         rng: random.Random | None = None,
         backoff_base_s: float = 0.2,
         backoff_cap_s: float = 10.0,
+        acknowledges: bool = True,
     ) -> None:
         self.base_url = base_url
         self.events: dict[str, list[Json]] = defaultdict(list)
@@ -147,6 +150,9 @@ class SocketClient:
         self._auth = auth
         self._random = rng or random.Random()
         self._base, self._cap = backoff_base_s, backoff_cap_s
+        self._acknowledges = acknowledges
+        self._unacked: set[str] = set()
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._wanted: dict[str, int | None] = {}
         self._repairing: set[str] = set()
         self._outbox: dict[str, _Send] = {}
@@ -274,6 +280,30 @@ class SocketClient:
 
     async def ack(self) -> None:
         await self._write({"t": "ack", "streams": dict(self.last)})
+
+    def _ack_soon(self, stream: str, *, at_once: bool = False) -> None:
+        if not self._acknowledges:
+            return
+        self._unacked.add(stream)
+        if at_once:
+            self._ack_now()
+        elif self._ack_timer is None:
+            self._ack_timer = asyncio.get_running_loop().call_later(ACK_EVERY_S, self._ack_now)
+
+    def _ack_now(self) -> None:
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
+            self._ack_timer = None
+        streams = {stream: self.last[stream] for stream in self._unacked if stream in self.last}
+        self._unacked.clear()
+        if streams and not self._closing:
+            self._spawn(self._quietly({"t": "ack", "streams": streams}))
+
+    def _mentions_me(self, frame: Json) -> bool:
+        me = self.hello.get("user_id")
+        return frame["type"] == "message.posted" and any(
+            mention["user_id"] == me for mention in frame["data"].get("mentions", ())
+        )
 
     async def ping(self) -> Json:
         return await self.command({"t": "ping"})
@@ -408,6 +438,7 @@ class SocketClient:
         elif kind == "resync":
             self.counters.resyncs += 1
             self.last[frame["stream"]] = frame["seq"]
+            self._ack_soon(frame["stream"])
             self._repairing.discard(frame["stream"])
         elif kind == "gone":
             self.gone.add(frame["stream"])
@@ -472,6 +503,7 @@ class SocketClient:
         last = self.last.get(stream)
         if last is not None and seq <= last:
             self.counters.repeats += 1
+            self._ack_soon(stream)  # said again: our acknowledgement was missed
             return
         if last is not None and seq > last + 1:
             if stream not in self._repairing:
@@ -481,6 +513,7 @@ class SocketClient:
             return
         self._repairing.discard(stream)
         self.last[stream] = seq
+        self._ack_soon(stream, at_once=self._mentions_me(frame))
         self.events[stream].append(frame)
         if self._on_event:
             self._on_event(frame)

@@ -201,6 +201,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SEQUENCED_DEADLINE_S = float(os.environ.get("SEQUENCED_DEADLINE_S", "3"))  # REST answers 202 after it
 DEDUPE_WINDOW_S = 24 * 3600
 HEARTBEAT_S = 30.0
+ACK_DEADLINE_S = float(os.environ.get("ACK_DEADLINE_S", "5"))  # then a message for somebody is resent, then pushed
 SOCKET_QUEUE_BYTES = 1024 * 1024
 SOCKET_STALLED_S = 8.0
 GATEWAY_MAX_CONNECTIONS = int(os.environ.get("GATEWAY_MAX_CONNECTIONS", "50000"))

@@ -28,6 +28,11 @@ def can_read(access: Access) -> bool:
     return can_see(access)
 
 
+def is_direct(access: Access) -> bool:
+    """Every message in it is for everyone in it."""
+    return access.kind not in _CHANNELS
+
+
 def can_post(access: Access) -> bool:
     return access.is_member and not access.archived
 

@@ -74,6 +74,7 @@ async def _allowed(
             access = seen.get(place.id)
             if access is not None and policies.can_read(access):
                 opened[name].workspace_id = access.workspace_id
+                opened[name].direct = policies.is_direct(access)
                 allowed[name] = not access.is_member
         elif place.kind == "u" or await conversations.follows_workspace(place.id, user_id):
             allowed[name] = False

@@ -22,9 +22,10 @@ from apps.eventlog import streams as names
 from apps.eventlog.events import Batch, Ephemeral, Sequenced
 from apps.eventlog.ports import Broadcast
 from apps.gateway import frames, server
+from apps.gateway.acks import Acknowledgements
 from apps.gateway.metrics import Stats
-from apps.gateway.ports import Presenter
-from apps.gateway.stream import Socket, Stream
+from apps.gateway.ports import Notified, Presenter
+from apps.gateway.stream import Socket, Stream, Writing
 from apps.messaging.ports import Head, Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,11 @@ _IDLE_BUCKETS = 8
 _OPEN_AT_ONCE = 64
 _REPAIR_PATIENCE_S = 2.0
 _DRAIN_GRACE_S = 1.0
+# Writing to more followers than this is done in turns of about _TURN_S, between which pings, commands and other streams
+# are seen to.
+WRITE_AT_ONCE = 1024
+_TURN_S = 0.005
+_TURN_STEP = 64
 
 CLOSE_SILENT, CLOSE_REPLACED, CLOSE_REVOKED, CLOSE_SLOW, CLOSE_RESTART = 4408, 4409, 4410, 4508, 1012
 
@@ -61,10 +67,12 @@ class Hub:
         store: Callable[[], Store],
         broadcast: Callable[[], Broadcast],
         presenter: Presenter,
+        notified: Callable[[], Notified],
         max_sockets: int = 50_000,
         queue_bytes: int = 1024 * 1024,
         stalled_s: float = 8.0,
         heartbeat_s: float = 30.0,
+        ack_deadline_s: float = 5.0,
     ) -> None:
         self.gateway = gateway
         self.heartbeat_ms = int(heartbeat_s * 1000)
@@ -78,6 +86,7 @@ class Hub:
         self.users: dict[int, list[Socket]] = {}
         self.streams: dict[str, Stream] = {}
         self.connected = 0  # handshakes included
+        self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
         self._store, self._broadcast, self._presenter = store, broadcast, presenter
         self._silent_s = heartbeat_s * 2.5
         self._paused: list[Socket] = []
@@ -86,6 +95,7 @@ class Hub:
         self._held: dict[Socket, tuple[int, float]] = {}
         self._slow: list[Socket] = []
         self._dirty: dict[Stream, None] = {}
+        self._writing: dict[Stream, None] = {}
         self._flush_at = 0.0
         self._flush_timer: asyncio.Handle | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -101,6 +111,7 @@ class Hub:
         self._internal: Mapping[str, Callable[[Stream, Ephemeral], None]] = {
             "session.revoked": self._on_revoked,
             "session.claimed": self._on_claimed,
+            "session.owed": self._on_owed,
         }
 
     # -- sockets ----------------------------------------------------------------------------------------------------
@@ -126,6 +137,8 @@ class Hub:
     def detach(self, socket: Socket) -> None:
         """Forget a socket that is gone. Idempotent."""
         socket.closed = True
+        if socket.owed is not None:
+            self.acks.closed(socket)
         for stream in socket.streams.values():
             stream.followers.pop(socket, None)
             if stream.idle:
@@ -162,6 +175,7 @@ class Hub:
         for other in list(self.users.get(socket.user_id, ())):
             if other is not socket and other.session == socket.session:
                 self._end(other, CLOSE_REPLACED)
+        self.acks.adopt(socket, self.acks.take(socket.user_id, socket.session))
         body = msgspec.msgpack.encode([socket.session, socket.number])
         claimed = Ephemeral(type="session.claimed", key=f"session:{socket.session}", body=body)
         await self._broadcast().publish(Batch(names.user(socket.user_id), ephemeral=[claimed]))
@@ -208,6 +222,9 @@ class Hub:
             socket.previews.discard(name)
         if stream.pending:
             self._write_out(stream)
+        elif stream.writing is not None and socket in stream.writing.left:
+            del stream.writing.left[socket]
+            _write_to(socket, stream.writing.parts)
         stream.followers.pop(socket, None)
         if stream.idle:
             stream.idle_tick = self.tick
@@ -377,6 +394,8 @@ class Hub:
             self._ring_grew(stream.push(frame))
             if stream.followers:
                 stream.pending.append(frame)
+                if event.envelope.type == "message.posted":
+                    self._expect_acks(stream, event, frame)
             control = self._controls.get(event.envelope.type)
             if control is not None:
                 try:
@@ -385,6 +404,14 @@ class Hub:
                     logger.exception("the body of a %s can't be read", event.envelope.type)
         if stream.pending:
             self._soon(stream)
+
+    def _expect_acks(self, stream: Stream, event: Sequenced, frame: bytes) -> None:
+        try:
+            concerned = self.acks.concerned(stream, event)
+        except (msgspec.MsgspecError, ValueError):
+            return  # not to be read: apps.messaging has said so
+        for socket in concerned:
+            self.acks.expect(socket, stream.name, event.seq, frame)
 
     def _ring_grew(self, size: int) -> None:
         self.stats.ring_bytes += size
@@ -531,17 +558,71 @@ class Hub:
     def _flush(self) -> None:
         self._flush_timer = None
         now = time.perf_counter() + 0.0005
-        ready = [stream for stream in self._dirty if stream.due <= now]
-        if len(ready) == 1:
-            self._write_out(ready[0])
-        elif ready:
-            self._write_out_together(ready)
+        ready = [stream for stream in self._dirty if stream.due <= now and stream.writing is None]
+        small = [stream for stream in ready if len(stream.followers) <= WRITE_AT_ONCE]
+        if len(small) == 1:
+            self._write_out(small[0])
+        elif small:
+            self._write_out_together(small)
+        if len(small) < len(ready):
+            for stream in ready:
+                if len(stream.followers) > WRITE_AT_ONCE:
+                    self._begin_writing(stream)
+        if self._writing:
+            self._go_on_writing(time.perf_counter() + _TURN_S)
         self._close_slow()
-        if self._dirty:
+        if self._writing:
+            self._wake(0.0)
+        elif self._dirty:
             self._wake(min(stream.due for stream in self._dirty))
+
+    def _begin_writing(self, stream: Stream) -> None:
+        self._dirty.pop(stream, None)
+        pending, stream.pending = stream.pending, []
+        signals, stream.signals = stream.signals or {}, None
+        left = dict(stream.followers)
+        stream.writing = Writing(list(_joined(pending)), b"".join(signals.values()), left, len(pending))
+        self._writing[stream] = None
+        self.stats.deliveries += len(pending) * len(left)
+
+    def _go_on_writing(self, until: float) -> None:
+        """Some of the followers of each stream that is being written, until the turn is over."""
+        for stream in list(self._writing):
+            writing = stream.writing
+            if writing is None:
+                continue
+            while writing.left:
+                self._write_some(writing)
+                if time.perf_counter() >= until:
+                    break
+            if not writing.left:
+                self._end_writing(stream, writing)
+            else:
+                # The next turn begins with another stream.
+                self._writing.pop(stream, None)
+                self._writing[stream] = None
+                return
+
+    def _write_some(self, writing: Writing) -> None:
+        left, parts, signals, held = writing.left, writing.parts, writing.signals, self._held
+        for _ in range(min(_TURN_STEP, len(left))):
+            socket, _none = left.popitem()
+            for part in parts:
+                socket.write(part)
+            if signals and socket not in held:
+                socket.write(signals)
+
+    def _end_writing(self, stream: Stream, writing: Writing) -> None:
+        stream.writing = None
+        self._writing.pop(stream, None)
+        stream.due = _rested(writing.started, writing.events)
 
     def _write_out(self, stream: Stream) -> None:
         """Give the followers all that waits for them, each in one write."""
+        if stream.writing is not None:
+            while stream.writing.left:
+                self._write_some(stream.writing)
+            self._end_writing(stream, stream.writing)
         self._dirty.pop(stream, None)
         started = time.perf_counter()
         pending, stream.pending = stream.pending, []
@@ -657,6 +738,7 @@ class Hub:
                 if name in claims:
                     claims[name] = False
             if self.leave(socket, name):
+                self.acks.drop(socket, name)
                 self._tell((socket,), frames.Gone(stream=name))
                 self.stats.cut += 1
 
@@ -674,6 +756,22 @@ class Hub:
             for socket in list(self.users.get(place.id, ())):
                 if socket.session == session and socket.number < number:
                     self._end(socket, CLOSE_REPLACED)
+            if any(socket.session == session and socket.number == number for socket in self.users.get(place.id, ())):
+                return  # it is here, and has adopted them
+            owed = self.acks.take(place.id, session)
+            if owed:
+                body = msgspec.msgpack.encode([session, number, owed])
+                told = Ephemeral(type="session.owed", key=f"owed:{session}", body=body)
+                publish = self._broadcast().publish(Batch(stream.name, ephemeral=[told]))
+                self._keep(asyncio.get_running_loop().create_task(publish))
+
+    def _on_owed(self, stream: Stream, ephemeral: Ephemeral) -> None:
+        place = names.parse(stream.name)
+        session, number, owed = msgspec.msgpack.decode(ephemeral.body)
+        if place is not None:
+            for socket in self.users.get(place.id, ()):
+                if socket.session == session and socket.number == number:
+                    self.acks.adopt(socket, [(name, seq) for name, seq in owed])
 
     def revoke(self, proofs: Collection[int]) -> None:
         """Close every socket that was opened with one of these proofs."""
@@ -707,6 +805,7 @@ class Hub:
             self._close_silent()
             self._close_stalled()
             self._let_go()
+            self.acks.sweep(time.monotonic())
         except Exception:
             logger.exception("the sweep failed; it goes on in a second")
 
@@ -744,6 +843,7 @@ class Hub:
             return
         del self.streams[stream.name]
         self._dirty.pop(stream, None)
+        self._writing.pop(stream, None)
         self._ring_grew(-stream.trim())
         if stream.opening is not None:
             task = asyncio.get_running_loop().create_task(self._unsubscribe(stream.name))
@@ -786,6 +886,7 @@ class Hub:
             if timer is not None:
                 timer.cancel()
         self._tick_timer = self._flush_timer = None
+        await self.acks.stop()
         for stream in list(self.streams.values()):
             if stream.repair is not None:
                 stream.repair.cancel()
@@ -800,6 +901,11 @@ def _rested(started: float, events: int) -> float:
     """When a stream may be written again that was written from `started` until now."""
     took = time.perf_counter() - started
     return started + min(took * (1 + min(events * _REST_PER_EVENT, _REST_MAX)), _MAX_JOIN_S)
+
+
+def _write_to(socket: Socket, parts: Iterable[bytes]) -> None:
+    for part in parts:
+        socket.write(part)
 
 
 def _joined(parts: Sequence[bytes]) -> Iterable[bytes]:

@@ -20,6 +20,9 @@ _COUNTERS = {
     "signals_dropped": "Ephemeral frames kept from slow sockets",
     "slow_closes": "Sockets closed for reading too slowly",
     "silent_closes": "Sockets closed for their silence",
+    "resent": "Messages written again to a socket that did not acknowledge them",
+    "unacknowledged": "Messages handed over to the notifications, nobody here having acknowledged them",
+    "acks_dropped": "Acknowledgements and hand-overs lost to a limit or a failure",
     "cut": "Streams taken from sockets whose right to them ended",
 }
 
@@ -31,6 +34,7 @@ class Stats:
         self.deliveries = self.frames_in = self.errors_out = self.refused = self.repeated = self.repairs = 0
         self.repaired = self.resyncs = self.checked = self.store_reads = self.signals_dropped = 0
         self.slow_closes = self.silent_closes = self.cut = self.ring_bytes = 0
+        self.resent = self.unacknowledged = self.acks_dropped = 0
 
 
 class GatewayCollector(Collector):

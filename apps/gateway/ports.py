@@ -1,6 +1,6 @@
 """Ports of this room."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from apps.eventlog.events import Sequenced
@@ -19,6 +19,18 @@ class Presenter(Protocol):
 
     def present(self, event: Sequenced) -> bytes:
         """The JSON of the `event` frame."""
+        ...
+
+
+class Notified(Protocol):
+    """Who cares whether a message for somebody was acknowledged. Calls that raise are made again or counted."""
+
+    async def record(self, user_id: int, streams: Mapping[str, int]) -> None:
+        """A device of the user has seen these streams up to these places."""
+        ...
+
+    async def report(self, user_id: int, stream: str, seq: int) -> None:
+        """A device here got this event twice and acknowledged neither, or went away without."""
         ...
 
 

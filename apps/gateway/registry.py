@@ -10,7 +10,8 @@ from django.utils.module_loading import import_string
 
 from apps.eventlog.registry import broadcast
 from apps.gateway.hub import Hub
-from apps.gateway.ports import Gateways
+from apps.gateway.notified import Nobody
+from apps.gateway.ports import Gateways, Notified
 from apps.gateway.presenter import MessagingPresenter
 from apps.messaging.registry import store
 
@@ -25,11 +26,18 @@ def hub() -> Hub:
         store=store,
         broadcast=broadcast,
         presenter=MessagingPresenter(),
+        notified=notified,
         max_sockets=min(settings.GATEWAY_MAX_CONNECTIONS, max(files - _OTHER_FILES, files // 2)),
         queue_bytes=settings.SOCKET_QUEUE_BYTES,
         stalled_s=settings.SOCKET_STALLED_S,
         heartbeat_s=settings.HEARTBEAT_S,
+        ack_deadline_s=settings.ACK_DEADLINE_S,
     )
+
+
+@functools.cache
+def notified() -> Notified:
+    return Nobody()
 
 
 @functools.cache

@@ -50,7 +50,6 @@ class Session(Socket):
         "_later",
         "_queue",
         "_worker",
-        "acked",
         "errors",
         "hub",
         "in_flight",
@@ -63,7 +62,6 @@ class Session(Socket):
         self.hub = hub
         self.principal: Principal | None = None
         self.errors = 0
-        self.acked: dict[str, int] | None = None
         self.in_flight: deque[asyncio.Task[frames.Frame | None]] | None = None
         self.lanes: dict[str, asyncio.Task[frames.Frame | None]] | None = None
         self._queue: deque[frames.ClientFrame] | None = None
@@ -139,6 +137,8 @@ class Session(Socket):
                     self.acked = {}
                 if seq > self.acked.get(name, 0):
                     self.acked[name] = seq
+        if self.owed is not None:
+            self.hub.acks.on_ack(self, acked)
 
     def on_held(self, size: int) -> None:
         self.hub.on_held(self, size)

@@ -1,6 +1,7 @@
 """What a process knows of its sockets and of the streams that they look at."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -9,6 +10,25 @@ from apps.gateway.server import Connection
 
 RING_EVENTS = 1024
 RING_BYTES = 512 * 1024
+
+
+class Owed:
+    """An event that a socket is to acknowledge. `frame` is resent once; None: it was, or came by a resume."""
+
+    __slots__ = ("frame", "seq", "since", "stream")
+
+    def __init__(self, stream: str, seq: int, frame: bytes | None, since: float) -> None:
+        self.stream, self.seq, self.frame, self.since = stream, seq, frame, since
+
+
+class Writing:
+    """A write to many followers under way: those in `left` still have to get `parts`, and `signals` unless they lag."""
+
+    __slots__ = ("events", "left", "parts", "signals", "started")
+
+    def __init__(self, parts: list[bytes], signals: bytes, left: "dict[Socket, None]", events: int) -> None:
+        self.parts, self.signals, self.left, self.events = parts, signals, left, events
+        self.started = time.perf_counter()
 
 
 class Socket:
@@ -20,13 +40,17 @@ class Socket:
     claims          for each follow under way: its streams -> False once the right to it was lost meanwhile
     previews        streams followed by right of the role, not of a membership
     seen            the hub's tick at the last frame that came
+    acked           what the client acknowledged, by stream
+    owed            messages that its user must not miss, until it acknowledges them
     """
 
     __slots__ = (
+        "acked",
         "claims",
         "closed",
         "connection",
         "number",
+        "owed",
         "previews",
         "proof_id",
         "seen",
@@ -49,6 +73,8 @@ class Socket:
         self.streams: dict[str, Stream] = {}
         self.claims: list[dict[str, bool]] | None = None
         self.previews: set[str] | None = None
+        self.acked: dict[str, int] | None = None
+        self.owed: deque[Owed] | None = None
 
     def bind(self, connection: Connection) -> None:
         self.connection = connection
@@ -70,12 +96,15 @@ class Stream:
     watched       followed by the hub itself: a connected user's own stream
     pins          how many are about to join it
     looked_tick   when somebody last claimed to have seen more of it
+    direct        a dm or group_dm: every message is for everyone in it
+    writing       the write under way, when there are too many followers for one turn of the loop
     """
 
     __slots__ = (
         "active_tick",
         "ahead",
         "count",
+        "direct",
         "due",
         "followers",
         "idle_tick",
@@ -93,6 +122,7 @@ class Stream:
         "target",
         "watched",
         "workspace_id",
+        "writing",
     )
 
     def __init__(self, name: str) -> None:
@@ -100,6 +130,8 @@ class Stream:
         self.seq: int | None = None
         self.count = 0
         self.workspace_id = 0
+        self.direct = False
+        self.writing: Writing | None = None
         self.followers: dict[Socket, None] = {}
         self.watched = False
         self.pins = 0

@@ -46,6 +46,11 @@ export interface SocketOptions {
   random?: () => number;
   now?: () => number;
   online?: OnlineSource | null;
+  /**
+   * Whether an event is for this user in particular and so acknowledged at once, before a push goes out. Mentions of the
+   * user are anyway; direct messages only the caller can tell.
+   */
+  urgent?: (event: EventFrame) => boolean;
 }
 
 export type ConnectionState =
@@ -134,6 +139,7 @@ export class SocketClient extends Emitter<SocketEvents> {
   private readonly waiting = new Map<number, Waiting>();
   private readonly sendIds = new Map<number, string>();
   private readonly dirtyAcks = new Set<StreamName>();
+  private userId: Id | null = null;
   private nextId = 1;
   private attempt = 0;
   private heartbeatMs = DEFAULT_HEARTBEAT_MS;
@@ -445,6 +451,7 @@ export class SocketClient extends Emitter<SocketEvents> {
   private onHello(frame: HelloFrame): void {
     clearTimeout(this.helloTimer);
     this.session = { id: frame.session, token: frame.token };
+    this.userId = frame.user_id;
     this.heartbeatMs = frame.heartbeat_ms > 0 ? frame.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
     this.freshToken = false;
     clearTimeout(this.stableTimer);
@@ -463,6 +470,8 @@ export class SocketClient extends Emitter<SocketEvents> {
         this.sendSubscribe([...this.streams].filter(([, f]) => !f.confirmed).map(([name]) => name));
       }, RESUMED_DEADLINE_MS);
     }
+    // What the last socket had no time to acknowledge.
+    if (this.dirtyAcks.size > 0) this.ack();
     this.flushOutbox();
   }
 
@@ -483,7 +492,11 @@ export class SocketClient extends Emitter<SocketEvents> {
     if (!followed) return;
     // "From now on" has its first event before the answer that names the place.
     if (followed.last === null) followed.last = frame.seq - 1;
-    if (frame.seq <= followed.last) return;
+    if (frame.seq <= followed.last) {
+      // Said again by the server: it missed our acknowledgement.
+      this.ackLater(frame.stream);
+      return;
+    }
     if (frame.seq > followed.last + 1) {
       if (followed.head < frame.seq) followed.head = frame.seq;
       this.repair(frame.stream, followed);
@@ -495,7 +508,16 @@ export class SocketClient extends Emitter<SocketEvents> {
       clearRepair(followed);
     }
     this.ackLater(frame.stream);
+    if (this.isUrgent(frame)) this.ack();
     this.emit("event", frame);
+  }
+
+  private isUrgent(frame: EventFrame): boolean {
+    if (frame.type !== "message.posted" || frame.actor_id === this.userId) return false;
+    return (
+      frame.data.mentions.some((mention) => mention.user_id === this.userId) ||
+      (this.options.urgent?.(frame) ?? false)
+    );
   }
 
   private onResync(stream: StreamName, seq: number): void {
@@ -582,16 +604,19 @@ export class SocketClient extends Emitter<SocketEvents> {
 
   private ackLater(stream: StreamName): void {
     this.dirtyAcks.add(stream);
-    this.ackTimer ??= setTimeout(() => {
-      this.ackTimer = undefined;
-      const streams: Record<StreamName, number> = {};
-      for (const name of this.dirtyAcks) {
-        const last = this.streams.get(name)?.last;
-        if (last !== undefined && last !== null) streams[name] = last;
-      }
-      this.dirtyAcks.clear();
-      if (Object.keys(streams).length > 0) this.transmit({ t: "ack", streams });
-    }, ACK_EVERY_MS);
+    this.ackTimer ??= setTimeout(() => this.ack(), ACK_EVERY_MS);
+  }
+
+  private ack(): void {
+    clearTimeout(this.ackTimer);
+    this.ackTimer = undefined;
+    const streams: Record<StreamName, number> = {};
+    for (const name of this.dirtyAcks) {
+      const last = this.streams.get(name)?.last;
+      if (last !== undefined && last !== null) streams[name] = last;
+    }
+    this.dirtyAcks.clear();
+    if (Object.keys(streams).length > 0) this.transmit({ t: "ack", streams });
   }
 
   /* ---- sends and changes ---- */

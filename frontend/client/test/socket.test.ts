@@ -413,6 +413,47 @@ describe("streams", () => {
     expect(seen).toEqual([]);
   });
 
+  test("what is for the user is acknowledged at once, with all that waits", async () => {
+    const made = await opened({ urgent: (event) => event.stream === "c:2" });
+    made.subscribe({ "c:1": 0, "c:2": 0 });
+    latest().say(posted("c:1", 1));
+    expect(latest().frames("ack")).toEqual([]);
+    const mention = posted("c:1", 2);
+    if (mention.type === "message.posted")
+      mention.data.mentions = [{ kind: "user", handle: "me", user_id: "7" }];
+    latest().say(mention);
+    expect(latest().frames("ack")).toEqual([{ t: "ack", streams: { "c:1": 2 } }]);
+    latest().say(posted("c:2", 1));
+    expect(latest().frames("ack").at(-1)).toEqual({ t: "ack", streams: { "c:2": 1 } });
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(latest().frames("ack")).toHaveLength(2);
+  });
+
+  test("what is said again is dropped and acknowledged again", async () => {
+    const made = await opened();
+    const seen = seqs(made);
+    made.subscribe({ "c:1": 0 });
+    latest().say(posted("c:1", 1));
+    await vi.advanceTimersByTimeAsync(1000);
+    latest().say(posted("c:1", 1));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(seen).toEqual([1]);
+    expect(latest().frames("ack")).toEqual([
+      { t: "ack", streams: { "c:1": 1 } },
+      { t: "ack", streams: { "c:1": 1 } },
+    ]);
+  });
+
+  test("an acknowledgement that a drop cut off comes with the next socket", async () => {
+    const made = await opened();
+    made.subscribe({ "c:1": 0 });
+    latest().say(posted("c:1", 1));
+    latest().drop();
+    await vi.advanceTimersByTimeAsync(2000);
+    await comeUp({ resumed: true });
+    expect(latest().frames("ack")).toEqual([{ t: "ack", streams: { "c:1": 1 } }]);
+  });
+
   test("acknowledgements are cumulative and at most one a second", async () => {
     const made = await opened();
     made.subscribe({ "c:1": 0, "c:2": 0 });

@@ -124,6 +124,25 @@ class PresenterDouble:
         return json.dumps(frame | {"data": msgspec.msgpack.decode(one.envelope.body)}).encode()
 
 
+class NotifiedDouble:
+    """What the notifications were told; `down` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, dict[str, int]] = {}
+        self.unacknowledged: list[tuple[int, str, int]] = []
+        self.down = False
+
+    async def record(self, user_id: int, streams: Mapping[str, int]) -> None:
+        await asyncio.sleep(0)
+        self.seen.setdefault(user_id, {}).update(streams)
+
+    async def report(self, user_id: int, stream: str, seq: int) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise OSError("down")
+        self.unacknowledged.append((user_id, stream, seq))
+
+
 class ConnectionDouble:
     """Records writes; holds them back while `stuck`."""
 
@@ -176,6 +195,8 @@ class World:
     store: StoreDouble = field(default_factory=StoreDouble)
     broadcast: BroadcastDouble = field(default_factory=BroadcastDouble)
     presenter: PresenterDouble = field(default_factory=PresenterDouble)
+    notified: NotifiedDouble = field(default_factory=NotifiedDouble)
+    direct: set[int] = field(default_factory=set)
     hidden: set[int] = field(default_factory=set)
     previews: set[int] = field(default_factory=set)
     guests: set[int] = field(default_factory=set)
@@ -190,6 +211,7 @@ class World:
             store=lambda: self.store,  # type: ignore[arg-type,return-value]  # the part that the hub uses
             broadcast=lambda: self.broadcast,
             presenter=self.presenter,
+            notified=lambda: self.notified,
             **limits,
         )
 
@@ -203,7 +225,15 @@ class World:
 
     async def access_many(self, channel_ids: Collection[int], user_id: int) -> dict[int, Any]:
         return {
-            number: Access(number, WORKSPACE, "public", False, number not in self.previews, "member", user_id)
+            number: Access(
+                number,
+                WORKSPACE,
+                "dm" if number in self.direct else "public",
+                False,
+                number not in self.previews,
+                "member",
+                user_id,
+            )
             for number in channel_ids
             if number not in self.hidden
         }

@@ -538,3 +538,52 @@ async def test_draining_takes_nobody_new_and_sends_everyone_away_with_jitter(
     assert len(set(waits)) > 10
     await draining
     assert all(socket.connection.codes == [1012] for socket in sockets)
+
+
+# -- many followers
+
+
+async def test_a_large_audience_is_written_in_turns_and_in_order(
+    world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "WRITE_AT_ONCE", 10)
+    monkeypatch.setattr(hub_module, "_TURN_S", 0.0)
+    sockets = [await enter(hub, user) for user in range(1, 201)]
+    for socket in sockets:
+        await join(world, hub, socket, c_1=None)
+    small = await enter(hub, 999)
+    await join(world, hub, small, c_2=None)
+
+    publish(world, 1, 2)
+    await asyncio.sleep(0)
+    reached = sum(1 for socket in sockets if socket.connection.seqs())
+    assert 0 < reached < 200
+    publish(world, 3)
+    publish(world, 1, stream="c:2")
+    await asyncio.sleep(0)
+    assert small.connection.seqs("c:2") == [1]
+    assert any(not socket.connection.seqs() for socket in sockets)
+
+    await until(lambda: all(socket.connection.seqs() == [1, 2, 3] for socket in sockets))
+
+
+async def test_who_joins_or_leaves_while_others_are_written(
+    world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "WRITE_AT_ONCE", 10)
+    monkeypatch.setattr(hub_module, "_TURN_S", 0.0)
+    sockets = [await enter(hub, user) for user in range(1, 201)]
+    for socket in sockets:
+        await join(world, hub, socket, c_1=None)
+    publish(world, 1)
+    await asyncio.sleep(0)
+    waiting = [socket for socket in sockets if not socket.connection.seqs()]
+    leaver, cut = waiting[:2]
+    hub.leave(leaver, "c:1")
+    hub.cut_socket(cut, ["c:1"])
+    assert (await join(world, hub, leaver, c_1=None))["c:1"].seq == 1
+    publish(world, 2)
+    await until(lambda: all(_has(socket, 2) for socket in sockets if socket is not cut))
+
+    assert all(socket.connection.seqs() == [1, 2] for socket in sockets if socket is not cut)
+    assert [frame["t"] for frame in cut.connection.frames()] == ["event", "gone"]

@@ -50,6 +50,10 @@ function connect(userId: Id): void {
   socket = new SocketClient({
     url: `${scheme}//${location.host}/v1/socket`,
     storage: outboxStorage(userId),
+    urgent: ({ stream }) => {
+      const kind = state.channels[stream.slice(2)]?.kind;
+      return kind === "dm" || kind === "group_dm";
+    },
   });
   socket.on("state", (connection) => {
     setState("connection", reconcile(connection));
