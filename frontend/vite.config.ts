@@ -22,6 +22,7 @@ export default defineConfig(({ command, mode }) => ({
   server: { port: 5173, strictPort: true },
   test: {
     root: at("."),
+    testTimeout: 30_000, // the machine may be busy with other suites
     include: ["client/test/**/*.test.ts", "app/test/**/*.test.{ts,tsx}"],
     environment: "node",
     environmentOptions: {
