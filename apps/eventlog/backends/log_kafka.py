@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -38,6 +38,10 @@ POLL_INTERVAL_S = 30.0
 SLICE_S = 0.1
 # Fetched and not yet asked for, in librdkafka; beyond it the broker keeps the records.
 FETCH_AHEAD_KIB = 16_384
+# Taken from librdkafka while nobody asks. Pausing it, for it must be polled to stay in the group, drops what it fetched
+# and costs up to a second, so that comes last.
+HELD_RECORDS, HELD_BYTES = 2_000, 4 * 1024 * 1024
+PAUSE_AFTER_S = 5.0
 _NO_LONGER_OURS = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError._NO_OFFSET}  # noqa: SLF001 - the client's name for a local error
 )
@@ -268,9 +272,10 @@ class KafkaReader:
         self._assigned: dict[int, int] = {}
         self._revoked: list[int] = []
         self._buffer: deque[LogRecord] = deque()
+        self._held_bytes = 0
         self._paused = False
         self._poll: _PendingPoll | None = None
-        self._polled_at = time.monotonic()
+        self._polled_at = self._received_at = time.monotonic()
         self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._condition = threading.Condition()
         self._closing = False
@@ -398,17 +403,26 @@ class KafkaReader:
                 future.set_exception(error)
         pending = self._poll
         if pending is None or pending.future.cancelled():
-            self._idle(consumer)
+            self._idle(consumer, SLICE_S)
             return
-        if not (self._buffer or self._assigned or self._revoked):
+        if self._room() and len(self._buffer) < pending.max_records:
             remaining = pending.deadline - time.monotonic()
-            self._receive(consumer, pending.max_records, max(min(remaining, SLICE_S), 0.0))
+            wait_s = 0.0 if self._answerable(pending) else max(min(remaining, SLICE_S), 0.0)
+            self._receive(consumer, pending.max_records - len(self._buffer), wait_s)
             failure, self._error = self._error, None
             if failure is not None and not self._buffer:
                 self._fail(LogUnavailableError(failure.str()))
                 return
-        if self._buffer or self._assigned or self._revoked or time.monotonic() >= pending.deadline:
+        elif not self._answerable(pending):
+            self._idle(consumer, min(pending.deadline - time.monotonic(), SLICE_S))
+        if self._answerable(pending) or time.monotonic() >= pending.deadline:
             self._answer(pending)
+
+    def _answerable(self, pending: _PendingPoll) -> bool:
+        return bool((self._buffer and pending.max_records) or self._assigned or self._revoked)
+
+    def _room(self) -> bool:
+        return len(self._buffer) < HELD_RECORDS and self._held_bytes < HELD_BYTES
 
     def _answer(self, pending: _PendingPoll) -> None:
         with self._condition:
@@ -418,22 +432,26 @@ class KafkaReader:
             return
         count = min(len(self._buffer), pending.max_records)
         records = [self._buffer.popleft() for _ in range(count)]
+        self._held_bytes -= sum(len(record.value) for record in records)
         assigned, self._assigned = self._assigned, {}
         revoked, self._revoked = self._revoked, []
         pending.future.set_result(Poll(records=records, assigned=assigned, revoked=revoked))
 
-    def _idle(self, consumer: Consumer) -> None:
-        """Nobody asks: stay in the group, but fetch nothing more than we hold."""
+    def _idle(self, consumer: Consumer, seconds: float) -> None:
+        """Nobody takes records: stay in the group, hold a few, and when there is no more room fetch nothing."""
+        pending = self._poll
         with self._condition:
-            if self._poll is None and not self._requests and not self._closing:
-                self._condition.wait(SLICE_S)
-            if self._poll is not None or self._requests or self._closing:
+            if self._poll is pending and not self._requests and not self._closing and seconds > 0:
+                self._condition.wait(seconds)
+            if self._poll is not pending or self._requests or self._closing:
                 return
-        if time.monotonic() - self._polled_at < POLL_INTERVAL_S:
-            self._receive(consumer, 0, 0.0)
+        now = time.monotonic()
+        if now - self._polled_at < POLL_INTERVAL_S and (self._room() or now - self._received_at > PAUSE_AFTER_S):
+            self._receive(consumer, HELD_RECORDS - len(self._buffer) if self._room() else 0, 0.0)
 
     def _receive(self, consumer: Consumer, max_records: int, timeout_s: float) -> None:
         self._pause(consumer, paused=max_records == 0)
+        self._received_at = time.monotonic()
         # consume() waits until it has as many as asked for; poll() returns with the first.
         first = consumer.poll(timeout_s)
         if first is None:
@@ -448,6 +466,7 @@ class KafkaReader:
                     self._error = error
                 _logger.warning("log reader: %s", error.str())
             elif message.partition() in self._owned:
+                self._held_bytes += len(message.value() or b"")
                 self._buffer.append(
                     LogRecord(
                         Position(message.partition(), message.offset()),
@@ -467,7 +486,7 @@ class KafkaReader:
     def _seek(self, partition: int, offset: int) -> None:
         if partition not in self._owned:
             return
-        self._buffer = deque(record for record in self._buffer if record.position.partition != partition)
+        self._drop({partition})
         if partition in self._assigned:
             self._assigned[partition] = offset
         until = time.monotonic() + REQUEST_S
@@ -481,6 +500,10 @@ class KafkaReader:
                 time.sleep(0.01)
             else:
                 return
+
+    def _drop(self, partitions: Collection[int]) -> None:
+        self._buffer = deque(record for record in self._buffer if record.position.partition not in partitions)
+        self._held_bytes = sum(len(record.value) for record in self._buffer)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -500,7 +523,7 @@ class KafkaReader:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {where.partition for where in partitions}
         self._owned -= gone
-        self._buffer = deque(record for record in self._buffer if record.position.partition not in gone)
+        self._drop(gone)
         for partition in sorted(gone):
             if self._assigned.pop(partition, None) is None:
                 self._revoked.append(partition)
