@@ -65,22 +65,16 @@ class Decision:
 
 
 def decide(facts: Facts, wish: Wish, now: Circumstances) -> Decision:
-    if (silence := _silence(facts, wish, now)) is not None:
-        return Decision("none", silence)
-    reason = _reason(facts, wish, now)
+    silence = _silence(facts, wish, now)
+    reason = None if silence else _reason(facts, wish, now)
     if reason is None:
-        return Decision("none", "not_concerned")
-    if reason == "here" and now.state == "offline" and not now.unacknowledged:
-        return Decision("none", "not_here")
+        return Decision("none", silence or "not_concerned")
     mail = wish.email and reason in _MAILED and not facts.sender_is_bot
     if now.dnd:
-        return Decision("email", "dnd", mail=True) if mail else Decision("none", "dnd")
-    if now.unacknowledged:
-        return Decision("push", reason, mail=mail)
-    if now.state == "online" or now.active_device:
-        return Decision("push", reason, ACK_WAIT_MS, mail=mail)
-    # Idle: their window has it, but nobody is looking at it.
-    return Decision("push", reason, mail=mail)
+        return Decision("email" if mail else "none", "dnd", mail=mail)
+    # Away: their window has it, but nobody is looking at it.
+    waits = (now.state == "online" or now.active_device) and not now.unacknowledged
+    return Decision("push", reason, ACK_WAIT_MS if waits else 0, mail=mail)
 
 
 def _silence(facts: Facts, wish: Wish, now: Circumstances) -> str | None:
@@ -98,24 +92,17 @@ def _silence(facts: Facts, wish: Wish, now: Circumstances) -> str | None:
 
 
 def _reason(facts: Facts, wish: Wish, now: Circumstances) -> str | None:
-    """A guest may not ring for everybody: their @channel and @here name nobody."""
+    """A guest may not ring for everybody: their @channel and @here name nobody. @here is for who is here."""
     everybody = not facts.sender_is_guest
     holds = {
         "dm": facts.dm,
         "mention": facts.mention,
+        "here": facts.here and everybody and (now.state != "offline" or now.unacknowledged),
         "channel": facts.channel and everybody,
-        "here": facts.here and everybody,
         "keyword": facts.keyword,
         "thread": facts.thread,
         "all": wish.level == "all" and facts.top_level,
     }
-    if (
-        holds["here"]
-        and now.state == "offline"
-        and not now.unacknowledged
-        and any(holds[other] for other in REASONS if other != "here")
-    ):
-        holds["here"] = False
     return next((reason for reason in REASONS if holds[reason]), None)
 
 

@@ -80,7 +80,7 @@ TABLE = [
     (MENTION, DEFAULT, DND, Decision("email", "dnd", mail=True)),
     (MENTION, DEFAULT, BOT, none("bot")),
     # @here: who is here
-    (HERE, DEFAULT, OFF, none("not_here")),
+    (HERE, DEFAULT, OFF, none("not_concerned")),
     (HERE, DEFAULT, AWAY, push("here")),
     (HERE, DEFAULT, ON, push("here", wait=True)),
     (HERE, DEFAULT, UNACKED, push("here")),
@@ -160,7 +160,8 @@ def test_what_holds_in_every_combination() -> None:
             waits = (now.state == "online" or now.active_device) and not now.unacknowledged
             assert (decision.delay_ms > 0) == waits, (facts, wish, now)
         if not wish.email:
-            assert not decision.mail and decision.way != "email", (facts, wish, now)
+            assert not decision.mail
+            assert decision.way != "email", (facts, wish, now)
         if decision.way == "none":
             assert not decision.mail
 
