@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 _NAMES = {"django": "SECRET_KEY", "master": "MASTER_KEYS", "jwt": "JWT_KEYS"}
 
 
@@ -50,3 +52,22 @@ def load(data_dir: Path, *, embedded: bool) -> Secrets:
         stored = json.loads(path(data_dir).read_text())
         found = {field: value or stored[field] for field, value in found.items()}
     return Secrets(**found)
+
+
+def vapid(data_dir: Path, *, embedded: bool) -> str:
+    """The private key of Web Push: 32 bytes, base64url. Empty in a cluster that was given none: no Web Push."""
+    given = os.environ.get("VAPID_PRIVATE_KEY", "")
+    if given or not embedded:
+        return given
+    file = data_dir / "vapid.key"
+    if not file.exists():
+        number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+        made = base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
+        temporary = file.with_suffix(f".{os.getpid()}.new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(made)
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
+    return file.read_text().strip()

@@ -188,6 +188,22 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {"purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0}}
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
 
+# -- push and mail --------------------------------------------------------------------------------------------------
+VAPID_PRIVATE_KEY = keys.vapid(DATA_DIR, embedded=EMBEDDED)
+VAPID_SUBJECT = os.environ.get("VAPID_SUBJECT", PUBLIC_URL if SECURE else "mailto:slackclone@localhost")
+WEB_PUSH_HOSTS = _list(
+    "WEB_PUSH_HOSTS",
+    "fcm.googleapis.com,android.googleapis.com,updates.push.services.mozilla.com,push.apple.com,notify.windows.com",
+)
+FCM_CREDENTIALS = os.environ.get("FCM_CREDENTIALS", "")  # a service account's JSON file; empty: no FCM
+FCM_URL = os.environ.get("FCM_URL", "https://fcm.googleapis.com")
+APNS_KEY = os.environ.get("APNS_KEY", "")  # a .p8 file; empty: no APNs
+APNS_KEY_ID = os.environ.get("APNS_KEY_ID", "")
+APNS_TEAM_ID = os.environ.get("APNS_TEAM_ID", "")
+APNS_TOPIC = os.environ.get("APNS_TOPIC", "")
+APNS_URL = os.environ.get("APNS_URL", "https://api.push.apple.com")
+MAIL_AFTER_S = float(os.environ.get("MAIL_AFTER_S", "900"))  # a mention that is unread for so long is mailed
+
 # -- limits ---------------------------------------------------------------------------------------------------------
 MESSAGE_MAX_CHARS = 12_000
 MESSAGE_RATE_PER_S = int(os.environ.get("MESSAGE_RATE_PER_S", "50"))  # raised only by load tests

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.workspaces.urls")),
     path("", include("apps.messaging.urls")),
+    path("", include("apps.notifications.urls")),
     path("", include("apps.web.channels_urls")),
     path("", include("apps.web.urls")),
     path("", include("apps.console.urls")),

@@ -21,3 +21,7 @@ def now() -> datetime:
 def to_ms(moment: datetime) -> int:
     """The form that leaves in JSON: milliseconds since the Unix epoch."""
     return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    return _EPOCH + milliseconds * _MILLISECOND
