@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from apps.presence.states import State
+
 Way = Literal["none", "push", "email"]
 ACK_WAIT_MS = 12_000
 # Reasons in the order in which they are named when several hold.
@@ -46,7 +48,7 @@ class Wish:
 class Circumstances:
     """How the person is now. `read`: their marker has passed it. `unacknowledged`: the gateway gave up on them."""
 
-    state: Literal["online", "away", "offline"] = "offline"
+    state: State = "offline"
     dnd: bool = False
     active_device: bool = False
     read: bool = False

@@ -28,7 +28,7 @@ def member(team: Team) -> APIClient:
 
 def test_a_preference_is_the_default_until_it_is_changed_and_other_tabs_hear_of_it(team: Team, member: APIClient):
     path = f"/v1/workspaces/{team.id}/notifications"
-    default = {
+    default: dict[str, Any] = {
         "workspace_id": str(team.id),
         "level": "mentions",
         "keywords": [],
@@ -50,7 +50,7 @@ def test_a_preference_is_the_default_until_it_is_changed_and_other_tabs_hear_of_
 def test_a_channel_differs_until_it_is_told_not_to(team: Team, member: APIClient):
     channel = create_channel(actor=team.actor("member"), workspace_id=team.id, name="loud", kind="public")
     path = f"/v1/channels/{channel.pk}/notifications"
-    default = {"channel_id": str(channel.pk), "level": None, "muted": False, "muted_until": None}
+    default: dict[str, Any] = {"channel_id": str(channel.pk), "level": None, "muted": False, "muted_until": None}
     assert member.get(path).json() == default
     until = 4_000_000_000_000
     muted = member.patch(path, {"level": "nothing", "muted": True, "muted_until": until}, format="json").json()
@@ -76,7 +76,8 @@ def test_bad_preferences_change_nothing(team: Team, member: APIClient):
 
 
 def register(client: APIClient, **body: Any) -> Any:
-    return client.post("/v1/me/devices", {"kind": "webpush", "token": ENDPOINT, "keys": KEYS} | body, format="json")
+    whole: dict[str, Any] = {"kind": "webpush", "token": ENDPOINT, "keys": KEYS}
+    return client.post("/v1/me/devices", whole | body, format="json")
 
 
 def test_a_device_is_registered_once_and_goes_where_its_token_goes(team: Team, member: APIClient):

@@ -15,6 +15,7 @@ from apps.notifications.policies import (
     is_muted,
     keyword_hit,
 )
+from apps.presence.states import State
 
 OFF, AWAY = Circumstances(), Circumstances(state="away")
 ON = Circumstances(state="online", active_device=True)
@@ -129,6 +130,9 @@ def test_decision(facts: Facts, wish: Wish, now: Circumstances, expected: Decisi
     assert decide(facts, wish, now) == expected
 
 
+STATES: tuple[State, ...] = ("online", "away", "offline")
+
+
 def every_combination():
     flags = [False, True]
     events = [
@@ -141,9 +145,7 @@ def every_combination():
     ]
     people = [
         Circumstances(state=state, dnd=dnd, active_device=active, read=read, unacknowledged=unacknowledged)
-        for state, dnd, active, read, unacknowledged in itertools.product(
-            ["online", "away", "offline"], flags, flags, flags, flags
-        )
+        for state, dnd, active, read, unacknowledged in itertools.product(STATES, flags, flags, flags, flags)
     ]
     return itertools.product(events, wishes, people)
 
