@@ -69,8 +69,8 @@ def test_bad_preferences_change_nothing(team: Team, member: APIClient):
     channel = create_channel(actor=team.actor("member"), workspace_id=team.id, name="quiet", kind="private")
     team.forget()
     at = f"/v1/channels/{channel.pk}/notifications"
-    for body in ({"level": "x"}, {"muted_until": 5, "muted": True}, {"muted": 1}):
-        assert member.patch(at, body, format="json").status_code == 400, body
+    for odd in ({"level": "x"}, {"muted_until": 5, "muted": True}, {"muted": 1}):
+        assert member.patch(at, odd, format="json").status_code == 400, odd
     assert signed_in(team.users["admin"]).patch(at, {"muted": True}, format="json").status_code == 404
     assert team.unchanged()
 
