@@ -26,6 +26,8 @@ from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
 from apps.messaging.registry import message_service, store
+from apps.search.indexing import Indexer
+from apps.search.registry import index
 from slackclone import celery, demo
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Role(enum.Enum):
     MESSAGES = "messages"
     SEQUENCER = "sequencer"
     WORKER = "worker"
+    INDEXER = "indexer"
 
 
 EVERYTHING = frozenset(Role)
@@ -84,10 +87,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
             return False
         if Role.WORKER in roles:
             await stack.enter_async_context(_worker())
-        if Role.SEQUENCER in roles:
-            sequencer, relay = Sequencer(log(), store(), broadcast()), Relay(log())
-            await stack.enter_async_context(parts.running("sequencer", sequencer.run, sequencer.stop))
-            await stack.enter_async_context(parts.running("outbox relay", relay.run, relay.stop))
+        await _read_the_log(roles, parts, stack)
         if messages is not None:
             await stack.enter_async_context(parts.running("message service", messages.run, messages.stop))
             _say(f"gRPC is at {settings.GRPC_HOST}:{settings.GRPC_PORT}")
@@ -111,6 +111,17 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         if Role.WEB in roles:
             await gateway.drain(0.0 if settings.EMBEDDED else DRAIN_S)
     return parts.failed
+
+
+async def _read_the_log(roles: frozenset[Role], parts: "_Parts", stack: contextlib.AsyncExitStack) -> None:
+    if Role.SEQUENCER in roles:
+        sequencer, relay = Sequencer(log(), store(), broadcast()), Relay(log())
+        await stack.enter_async_context(parts.running("sequencer", sequencer.run, sequencer.stop))
+        await stack.enter_async_context(parts.running("outbox relay", relay.run, relay.stop))
+    if Role.INDEXER in roles:
+        indexer = Indexer(log(), index())
+        stack.callback(index().close)
+        await stack.enter_async_context(parts.running("indexer", indexer.run, indexer.stop))
 
 
 class _PortInUseError(Exception):

@@ -177,6 +177,18 @@ if STORE_URL.startswith("cassandra:"):
     }
     DATABASE_ROUTERS = ["slackclone.routers.RelationalOnly"]
 
+SEARCH_URL = os.environ.get(
+    "SEARCH_URL", "" if EMBEDDED else os.environ.get("DATABASE_URL", "postgres://slackclone@127.0.0.1:55432/slackclone")
+)
+if not SEARCH_URL.startswith(("postgres:", "postgresql:", "sqlite:")):
+    SEARCH_URL = f"sqlite:///{DATA_DIR / 'search.sqlite3'}"
+SEARCH_BACKENDS = {
+    "sqlite": "apps.search.backends.index_sqlite.SqliteIndex",
+    "postgres": "apps.search.backends.index_postgres.PostgresIndex",
+    "postgresql": "apps.search.backends.index_postgres.PostgresIndex",
+}
+SEARCH_DEADLINE_S = float(os.environ.get("SEARCH_DEADLINE_S", "5"))
+
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") if REDIS_URL else "memory://localhost/")
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -244,6 +256,7 @@ INSTALLED_APPS = [
     "apps.messaging",
     "apps.notifications",
     "apps.presence",
+    "apps.search",
     "apps.gateway",
     "apps.delivery",
     "apps.botapi",

@@ -1,6 +1,7 @@
 """Reads: what a user may see of channels, and how a channel looks in JSON."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -19,6 +20,7 @@ from apps.workspaces import policies as workspace_policies
 from apps.workspaces import queries as workspaces
 
 MAX_CHANNELS = 1000
+SEARCHED_MAX = 20_000
 
 
 # -- who may: cached, for every message ------------------------------------------------------------------------------
@@ -200,6 +202,29 @@ def acquainted(*, workspace_id: int, user_id: int) -> QuerySet[Membership, int]:
     """Ids of the people who share a channel of the workspace with the user (one of them): a subquery, unordered."""
     mine = Membership.objects.filter(user_id=user_id, channel__workspace_id=workspace_id).values("channel_id")
     return Membership.objects.filter(channel_id__in=mine).values_list("user_id", flat=True)
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """What a user may search now. `by_people`: a direct channel by everyone in it."""
+
+    ids: Sequence[int]
+    by_name: Mapping[str, int]
+    by_people: Mapping[frozenset[int], int]
+
+
+def searchable(*, workspace_id: int, user_id: int, role: str) -> Searchable:
+    """The user's channels and, but for guests, public ones, archived ones too; at most SEARCHED_MAX, the newest."""
+    may = Q(id__in=Membership.objects.filter(user_id=user_id).values("channel_id"))
+    if policies.can_browse(role):
+        may |= Q(kind=Kind.PUBLIC)
+    rows = Channel.objects.filter(may, workspace_id=workspace_id).order_by("-id")
+    found = list(rows.values_list("id", "name", "dm_key")[:SEARCHED_MAX])
+    return Searchable(
+        [channel_id for channel_id, _, _ in found],
+        {name: channel_id for channel_id, name, _ in found if name is not None},
+        {frozenset(map(int, key.split("-"))): channel_id for channel_id, _, key in found if key is not None},
+    )
 
 
 def _visible(channel_id: int, user_id: int) -> tuple[Channel, Access]:

@@ -79,11 +79,13 @@ def load_roles(keys: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def handles(workspace_id: int, names: Collection[str]) -> dict[str, int]:
-    """Lower-case handle -> user id, active members only. At most MAX_HANDLES are looked up."""
+def handles(workspace_id: int, names: Collection[str], *, active_only: bool = True) -> dict[str, int]:
+    """Lower-case handle -> user id. At most MAX_HANDLES are looked up."""
     wanted = sorted({name.lower() for name in names})[:MAX_HANDLES]
-    rows = Member.objects.filter(active=True, workspace_id=workspace_id, handle__in=wanted) if wanted else None
-    return dict(rows.values_list("handle", "user_id")) if rows is not None else {}
+    if not wanted:
+        return {}
+    rows = Member.objects.filter(workspace_id=workspace_id, handle__in=wanted)
+    return dict((rows.filter(active=True) if active_only else rows).values_list("handle", "user_id"))
 
 
 def members(
