@@ -80,7 +80,7 @@ def _die_with_parent() -> None:
 class Product:
     """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0".
 
-    With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
+    Search works in the cluster with `indexers`. With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Product:
         sequencers: int = 1,
         workers: int = 1,
         messages: int = 0,
+        indexers: int = 0,
     ) -> None:
         self.profile = profile
         self.services = services
@@ -114,6 +115,8 @@ class Product:
                 self.add_role("sequencer", index)
             for index in range(workers):
                 self.add_role("worker", index)
+            for index in range(indexers):
+                self.add_role("indexer", index)
         self._prepared = False
 
     # -- what it is
@@ -151,7 +154,7 @@ class Product:
             }
         return env | dict(extra)
 
-    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker"], index: int) -> Role:
+    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker", "indexer"], index: int) -> Role:
         """Declare one more role; `start(name)` runs it."""
         name = f"{kind}-{index}"
         port: int | None = None
@@ -166,7 +169,7 @@ class Product:
             case "messages":
                 port = free_port()
                 env["GRPC_PORT"] = str(port)
-        command = {"web": "serve", "messages": "messageservice", "sequencer": "sequencer", "worker": "worker"}[kind]
+        command = {"web": "serve", "messages": "messageservice"}.get(kind, kind)
         role = Role(name, [sys.executable, "manage.py", command], env, self.logs / f"{name}.log", port)
         self.roles[name] = role
         return role

@@ -38,6 +38,7 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
         ("device registered", "POST", "/v1/me/devices", {"kind": "fcm", "token": "budget"}),
         ("push key", "GET", "/v1/push/key", None),
         ("history", "GET", f"/v1/channels/{c}/messages", None),
+        ("search", "GET", f"/v1/workspaces/{w}/search?q=hello+in:budget", None),
         ("post", "POST", "/v1/messages", {"channel_id": c, "text": "within budget, @person-1"}),
         ("reply", "POST", "/v1/messages", {"channel_id": c, "text": "too", "thread_id": m}),
         ("message", "GET", f"/v1/messages/{m}", None),
