@@ -80,7 +80,8 @@ def _die_with_parent() -> None:
 class Product:
     """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0".
 
-    Search works in the cluster with `indexers`. With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
+    In the cluster search works with `indexers` only.
+    With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import pytest
 from apps.search.backends.index_postgres import PostgresIndex
 from apps.search.backends.index_sqlite import SqliteIndex
 from apps.search.folding import fold
-from apps.search.ports import Document, Index, IndexUnavailableError, Question, Reaction, Removal
+from apps.search.ports import Change, Document, Index, IndexUnavailableError, Question, Reaction, Removal
 from deploy.services import Services
 from tests.harness.fixtures import require_servers
 
@@ -179,7 +179,8 @@ def test_what_comes_late_or_again_changes_nothing(index: Index) -> None:
     after = said("what it says now", message_id=before.message_id)
     gone = said("deleted text")
     removal = Removal(stamp=next(_ids), message_id=gone.message_id)
-    for changes in ([before, after], [before], [after, before], [removal, gone], [gone], [removal]):
+    batches: list[list[Change]] = [[before, after], [before], [after, before], [removal, gone], [gone], [removal]]
+    for changes in batches:
         index.apply(changes)
     assert find(index, "original") == []
     assert find(index, "says") == [before.message_id]
