@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("apps.messaging.urls")),
     path("", include("apps.notifications.urls")),
     path("", include("apps.search.urls")),
+    path("", include("apps.presence.urls")),
     path("", include("apps.web.channels_urls")),
     path("", include("apps.web.urls")),
     path("", include("apps.console.urls")),

@@ -6,7 +6,15 @@ from apps.accounts.principal import Principal
 from apps.core.errors import ForbiddenError
 
 SCOPES = frozenset(
-    {"messages:read", "messages:write", "reactions:write", "channels:read", "channels:manage", "members:read"}
+    {
+        "messages:read",
+        "messages:write",
+        "reactions:write",
+        "channels:read",
+        "channels:manage",
+        "members:read",
+        "status:write",
+    }
 )
 
 

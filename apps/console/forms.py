@@ -27,6 +27,7 @@ SCOPE_TEXTS = {
     "channels:read": "list and look up channels",
     "channels:manage": "create, change, archive, join and leave channels, add people",
     "members:read": "list people, follow who comes and goes",
+    "status:write": "set its own status",
 }
 FIRST_SCOPES = ("messages:read", "messages:write", "channels:read")
 

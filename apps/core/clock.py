@@ -24,4 +24,5 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
+    """Raises OverflowError for what no datetime can hold."""
     return _EPOCH + milliseconds * _MILLISECOND

@@ -12,7 +12,7 @@ from apps.accounts import queries as accounts
 from apps.accounts.api import CURSOR, LIMIT, UserOut, parsed
 from apps.accounts.authentication import principal_of, user_of
 from apps.accounts.policies import require_scope
-from apps.accounts.sizes import NAME_MAX
+from apps.accounts.sizes import NAME_MAX, TIMEZONE_MAX
 from apps.conversations import queries as conversations
 from apps.core.fields import Id, Text
 from apps.web import actions, queries
@@ -26,6 +26,7 @@ from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
 class MePatchIn(serializers.Serializer[Any]):
     name = Text(max_length=NAME_MAX, required=False)
+    timezone = Text(max_length=TIMEZONE_MAX, required=False)
 
 
 class WorkspaceIn(serializers.Serializer[Any]):
@@ -64,7 +65,7 @@ class MeView(APIView):
     @extend_schema(request=MePatchIn, responses=UserOut)
     def patch(self, request: Request) -> Response:
         changes = parsed(MePatchIn, request)
-        user = workspace_actions.change_name(actor=principal_of(request), **changes) if changes else user_of(request)
+        user = workspace_actions.update_profile(actor=principal_of(request), **changes) if changes else user_of(request)
         return Response(accounts.present_user(user, private=True))
 
 

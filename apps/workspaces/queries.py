@@ -61,6 +61,17 @@ def role_of(workspace_id: int, user_id: int) -> str | None:
     )
 
 
+def roles_of(user_id: int) -> dict[int, str]:
+    """By workspace, those in which the user is active. One narrow query."""
+    return dict(Member.objects.filter(active=True, user_id=user_id).values_list("workspace_id", "role"))
+
+
+def active_among(workspace_ids: Collection[int], user_ids: Collection[int]) -> set[int]:
+    """Those of the users who are active in one of the workspaces. At most MAX_IDS."""
+    rows = Member.objects.filter(active=True, workspace_id__in=workspace_ids, user_id__in=list(user_ids)[:MAX_IDS])
+    return set(rows.values_list("user_id", flat=True))
+
+
 def role_key(workspace_id: int, user_id: int) -> str:
     """The key of an active member's role among core's Facts; this room's actions call `changed` with it."""
     return f"role:{workspace_id}:{user_id}"

@@ -17,6 +17,10 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
     w, c, m = (scene[name] for name in ("workspace", "channel", "message"))
     return [
         ("me", "GET", "/v1/me", None),
+        ("status", "PUT", "/v1/me/status", {"emoji": "🎈", "text": "within budget"}),
+        ("status cleared", "DELETE", "/v1/me/status", None),
+        ("dnd", "PUT", "/v1/me/dnd", {"schedule": {"start": "22:00", "end": "08:00"}}),
+        ("presence", "GET", f"/v1/workspaces/{w}/presence?ids={scene['people']}", None),
         ("sessions", "GET", "/v1/me/sessions", None),
         ("workspaces", "GET", "/v1/workspaces", None),
         ("workspace", "GET", f"/v1/workspaces/{w}", None),
@@ -65,7 +69,12 @@ async def measure(*, people: int) -> dict[str, int]:
             await owner.channel(workspace, f"b-{index}", *everyone[1:])
             await everyone[index].post(channel, f"hello from {index}")
         message = await owner.post(channel, "counted")
-        scene = {"workspace": workspace["id"], "channel": channel["id"], "message": message["message_id"]}
+        scene = {
+            "workspace": workspace["id"],
+            "channel": channel["id"],
+            "message": message["message_id"],
+            "people": ",".join(person.id for person in everyone),
+        }
         found = {}
         for name, method, target, body in endpoints(scene):
             for _ in range(2):

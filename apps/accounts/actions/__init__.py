@@ -2,7 +2,14 @@
 
 from apps.accounts.actions.bots import create_bot, issue_bot_token, retire_bot, revoke_bot_token, revoke_bot_tokens
 from apps.accounts.actions.passwords import change_password, request_password_reset, reset_password
-from apps.accounts.actions.people import change_name, sign_in, sign_up
+from apps.accounts.actions.people import (
+    change_name,
+    change_status,
+    change_timezone,
+    clear_status,
+    sign_in,
+    sign_up,
+)
 from apps.accounts.actions.sessions import (
     TokenPair,
     note_seen,
@@ -18,6 +25,9 @@ __all__ = [
     "TokenPair",
     "change_name",
     "change_password",
+    "change_status",
+    "change_timezone",
+    "clear_status",
     "create_bot",
     "issue_bot_token",
     "note_seen",

@@ -1,5 +1,8 @@
 """Sign-up, sign-in, and what people call themselves."""
 
+from datetime import datetime
+from zoneinfo import available_timezones
+
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -7,9 +10,9 @@ from django.db import IntegrityError, transaction
 from apps.accounts import limits, passwords
 from apps.accounts.client import Client
 from apps.accounts.models import User
-from apps.accounts.policies import require_person
+from apps.accounts.policies import require_person, require_scope
 from apps.accounts.principal import Principal
-from apps.accounts.sizes import EMAIL_MAX, NAME_MAX
+from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, STATUS_TEXT_MAX, TIMEZONE_MAX
 from apps.core.errors import ConflictError, InvalidError, UnauthenticatedError
 from apps.core.text import clean_line, storable
 
@@ -82,4 +85,37 @@ def change_name(*, actor: Principal, name: str) -> User:
     user = User.objects.get(id=actor.user_id)
     user.name = clean_name(name)
     user.save(update_fields=["name"])
+    return user
+
+
+def change_timezone(*, actor: Principal, timezone: str) -> User:
+    """A name of the tz database. Raises InvalidError, ForbiddenError."""
+    require_person(actor)
+    if len(timezone) > TIMEZONE_MAX or timezone not in available_timezones():
+        raise InvalidError(errors={"timezone": ["Not a time zone, as Europe/Berlin."]})
+    user = User.objects.get(id=actor.user_id)
+    user.timezone = timezone
+    user.save(update_fields=["timezone"])
+    return user
+
+
+def change_status(*, actor: Principal, emoji: str, text: str, expires_at: datetime | None) -> User:
+    """`emoji` is one that was checked, or "". Inside a transaction. Raises InvalidError, ForbiddenError."""
+    require_scope(actor, "status:write")
+    text = clean_line(text, field="text", max_chars=STATUS_TEXT_MAX, required=False)
+    if not emoji and not text:
+        raise InvalidError(errors={"text": ["A status has an emoji or a text."]})
+    return _write_status(actor, emoji, text, expires_at)
+
+
+def clear_status(*, actor: Principal) -> User:
+    """Inside a transaction. Raises ForbiddenError."""
+    require_scope(actor, "status:write")
+    return _write_status(actor, "", "", None)
+
+
+def _write_status(actor: Principal, emoji: str, text: str, expires_at: datetime | None) -> User:
+    user = User.objects.select_for_update().get(id=actor.user_id)
+    user.status_emoji, user.status_text, user.status_expires_at = emoji, text, expires_at
+    user.save(update_fields=["status_emoji", "status_text", "status_expires_at"])
     return user

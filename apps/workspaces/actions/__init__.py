@@ -9,6 +9,7 @@ from apps.workspaces.actions.members import (
     deactivate_member,
     reactivate_member,
     update_member,
+    update_profile,
 )
 from apps.workspaces.actions.workspaces import create_workspace, rename_workspace
 
@@ -30,4 +31,5 @@ __all__ = [
     "revoke_bot_token",
     "revoke_invite",
     "update_member",
+    "update_profile",
 ]

@@ -3,6 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from apps.accounts.actions import change_name as change_account_name
+from apps.accounts.actions import change_timezone as change_account_timezone
 from apps.accounts.actions import revoke_bot_tokens
 from apps.accounts.models import User
 from apps.accounts.principal import Principal
@@ -123,6 +124,15 @@ def change_name(*, actor: Principal, name: str) -> User:
         rows = Member.objects.select_related("user").filter(user_id=actor.user_id, active=True)
         for member in rows.order_by("workspace_id"):
             announce(member, events.MemberUpdated, actor_id=actor.user_id)
+    return user
+
+
+def update_profile(*, actor: Principal, name: str | None = None, timezone: str | None = None) -> User:
+    """Several changes of one's own account, all of them or none. Raises InvalidError, ForbiddenError."""
+    with transaction.atomic():
+        user = change_account_timezone(actor=actor, timezone=timezone) if timezone is not None else None
+        if name is not None or user is None:
+            user = change_name(actor=actor, name=name or "")
     return user
 
 

@@ -4,7 +4,6 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from apps.accounts.models import User
-from apps.presence import registry
 from apps.presence.backends.presence_memory import MemoryPresence
 from apps.presence.models import Settings
 from apps.presence.ports import PresenceUnavailableError
@@ -12,13 +11,6 @@ from apps.presence.queries import states
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def presence(monkeypatch: pytest.MonkeyPatch) -> MemoryPresence:
-    made = MemoryPresence()
-    monkeypatch.setattr(registry, "presence", lambda: made)
-    return made
 
 
 def person(name: str) -> int:
