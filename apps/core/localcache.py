@@ -5,6 +5,8 @@
 - A read that was under way when its key was forgotten is not kept, and whoever asks after that starts a new one.
 - With a lease, an answer lives `lease_s` from the moment before it was read, so a change made in another process is
   certain to be seen that much later: whoever takes a right away waits for it.
+- With `ahead`, what was asked for is read again before its lease ends, all of it together, up to `ahead` times without
+  anybody asking: a key that is read again in bulk costs a twentieth of one that somebody waits for.
 """
 
 import asyncio
@@ -20,6 +22,9 @@ Fill = Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]
 MAX_KEYS = 200_000
 _BATCH = 500
 _RUNNERS = 4
+_WARM_MAX = 20_000
+# How often, in leases, what ends before the next look is read again.
+_LOOK_EVERY, _ENDS_SOON = 0.4, 0.5
 
 
 class _Flight(Generic[V]):
@@ -45,11 +50,15 @@ class LocalCache(Generic[K, V]):
         fill: Fill[K, V],
         *,
         lease_s: float | None = None,
+        ahead: int = 0,
         max_keys: int = MAX_KEYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fill = fill
         self._lease_s = lease_s
+        self._ahead = ahead
+        self._warm: dict[K, int] = {}
+        self._warming: asyncio.AbstractEventLoop | None = None
         self._max_keys = max_keys
         self._clock = clock
         self._known: dict[K, tuple[V, float]] = {}
@@ -75,6 +84,8 @@ class LocalCache(Generic[K, V]):
                 value = await asyncio.shield(future)
                 if value is not None:
                     found[key] = value
+        if self._ahead:
+            self._keep_warm(found)
         return found
 
     def forget(self, keys: Iterable[K]) -> None:
@@ -91,6 +102,32 @@ class LocalCache(Generic[K, V]):
         with self._lock:
             keys = [*self._known, *(key for queue in self._queues.values() for key in queue.flights)]
         self.forget(keys)
+
+    def _keep_warm(self, keys: Iterable[K]) -> None:
+        for key in keys:
+            if key in self._warm or len(self._warm) < _WARM_MAX:
+                self._warm[key] = self._ahead
+        if self._warm and (self._warming is None or self._warming.is_closed()):
+            self._warming = asyncio.get_running_loop()
+            self._warming.call_later((self._lease_s or 0.0) * _LOOK_EVERY, self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        """Read again what is about to end."""
+        lease_s, due = self._lease_s or 0.0, []
+        ends_soon = self._clock() - lease_s * _ENDS_SOON
+        for key, left in list(self._warm.items()):
+            known = self._known.get(key)
+            if known is None or left == 0:
+                del self._warm[key]
+            elif known[1] <= ends_soon:
+                self._warm[key] = left - 1
+                due.append(key)
+        if due:
+            self._join(due)
+        loop, self._warming = self._warming, None
+        if self._warm and loop is not None:
+            self._warming = loop
+            loop.call_later(lease_s * _LOOK_EVERY, self._look_ahead)
 
     def _join(self, keys: Sequence[K]) -> dict[K, "asyncio.Future[V | None]"]:
         loop = asyncio.get_running_loop()

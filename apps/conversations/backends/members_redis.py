@@ -31,6 +31,7 @@ from apps.core.threads import read
 
 LEASE_S = 0.5
 CACHE_S = 3.0
+AHEAD = 8  # leases for which a copy is renewed though nobody asks
 MARGIN_S = 0.05
 KEEP_S = 24 * 3600  # an unused set goes away
 FILL_LOCK_S = 30
@@ -103,7 +104,7 @@ class RedisMembers:
         self._prefix = prefix
         self._wait = wait
         self._clock = clock
-        self._cache: LocalCache[Pair, bool] = LocalCache(self._read, lease_s=LEASE_S, clock=clock)
+        self._cache: LocalCache[Pair, bool] = LocalCache(self._read, lease_s=LEASE_S, ahead=AHEAD, clock=clock)
         self._fills: dict[int, asyncio.Task[None]] = {}
         self._filling: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
         self._filling = weakref.WeakKeyDictionary()

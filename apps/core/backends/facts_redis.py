@@ -21,6 +21,7 @@ from apps.core.threads import read
 
 LEASE_S = 0.5
 CACHE_S = 3.0
+AHEAD = 8  # leases for which a copy is renewed though nobody asks
 FENCE_S = 10.0
 MARGIN_S = 0.05
 
@@ -49,7 +50,7 @@ class RedisFacts:
         self._wait = wait
         self._clock = clock
         self._loads: set[Load] = set()
-        self._cache: LocalCache[_Key, str] = LocalCache(self._fill, lease_s=LEASE_S, clock=clock)
+        self._cache: LocalCache[_Key, str] = LocalCache(self._fill, lease_s=LEASE_S, ahead=AHEAD, clock=clock)
 
     async def get(self, keys: Collection[str], load: Load) -> Mapping[str, str]:
         self._loads.add(load)

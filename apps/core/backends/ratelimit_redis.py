@@ -1,7 +1,7 @@
 """Token buckets shared through Redis, written behind.
 
 The hot path asks no one: the bucket of this process decides, and what it gave is taken from the shared bucket every
-FLUSH_S in one pipeline. The answer is how empty the shared bucket is, and the local one is made as empty, so the sum
+FLUSH_S in one call. The answer is how empty the shared bucket is, and the local one is made as empty, so the sum
 over all processes keeps to the rate with an error of one flush (and of one burst each at the very start).
 
 Rates below one a second guard sign-in and the like, where that would be too much: they ask Redis each time.
@@ -10,7 +10,7 @@ Rates below one a second guard sign-in and the like, where that would be too muc
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 
@@ -22,21 +22,27 @@ BACK_OFF_S = 1.0
 MAX_PENDING = 20_000
 _BATCH = 500
 
-# The bucket is the moment (in seconds of Redis's clock) at which it will be full again, as in MemoryLimiter. With
-# force, tokens that were given already are taken even from an empty bucket. Answers {wait, full in}, seconds as text.
+# A bucket is the moment (in seconds of Redis's clock) at which it will be full again, as in MemoryLimiter. With force,
+# tokens that were given already are taken even from an empty bucket. KEYS the buckets; ARGV force, then tokens, rate
+# and burst of each. Answers wait and full in of each, seconds as text.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local tokens, rate, burst, force = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
-local after = full_at + tokens / rate
-local wait = after - now - burst / rate
-if force or wait <= 0.000001 then
-  full_at = after
-  wait = 0
-  redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000) + 1)
+local force, answers = ARGV[1] == '1', {}
+for i = 1, #KEYS do
+  local tokens, rate, burst = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
+  local full_at = math.max(tonumber(redis.call('GET', KEYS[i]) or '0'), now)
+  local after = full_at + tokens / rate
+  local wait = after - now - burst / rate
+  if force or wait <= 0.000001 then
+    full_at = after
+    wait = 0
+    redis.call('SET', KEYS[i], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000) + 1)
+  end
+  answers[2 * i - 1] = string.format('%.6f', wait)
+  answers[2 * i] = string.format('%.6f', full_at - now)
 end
-return {string.format('%.6f', wait), string.format('%.6f', full_at - now)}
+return answers
 """
 
 log = logging.getLogger(__name__)
@@ -80,7 +86,7 @@ class RedisLimiter:
         try:
             for start in range(0, len(items), _BATCH):
                 batch = items[start : start + _BATCH]
-                answers = await self._run([(key, tokens, rate, burst, True) for key, (tokens, rate, burst) in batch])
+                answers = await self._run([(key, *taken) for key, taken in batch], force=True)
                 for (key, _), (_, full_in_s) in zip(batch, answers, strict=True):
                     self._local.raise_to(key, full_in_s)
         except ERRORS as error:
@@ -88,19 +94,18 @@ class RedisLimiter:
 
     async def _ask(self, key: str, rate_per_s: float, burst: int) -> float:
         try:
-            wait, full_in_s = (await self._run([(key, 1, rate_per_s, burst, False)]))[0]
+            wait, full_in_s = (await self._run([(key, 1, rate_per_s, burst)], force=False))[0]
         except ERRORS as error:
             self._went_down(error)
             return 0.0
         self._local.raise_to(key, full_in_s)
         return wait
 
-    async def _run(self, takes: list[tuple[str, int, float, int, bool]]) -> list[tuple[float, float]]:
-        pipeline = self._connect().pipeline(transaction=False)
-        script = pipeline.register_script(_TAKE)
-        for key, tokens, rate, burst, force in takes:
-            await script(keys=[self._prefix + key], args=[tokens, rate, burst, int(force)], client=pipeline)
-        return [(float(wait), float(full_in_s)) for wait, full_in_s in await pipeline.execute()]
+    async def _run(self, takes: Sequence[tuple[str, int, float, int]], *, force: bool) -> list[tuple[float, float]]:
+        keys = [self._prefix + key for key, *_ in takes]
+        arguments = [each for _, *amounts in takes for each in amounts]
+        answers = await self._connect().eval(_TAKE, len(keys), *keys, int(force), *arguments)
+        return [(float(wait), float(full_in_s)) for wait, full_in_s in zip(answers[::2], answers[1::2], strict=True)]
 
     def _ensure_flusher(self) -> None:
         loop = asyncio.get_running_loop()

@@ -170,3 +170,35 @@ def test_several_event_loops_one_after_the_other(source: Source) -> None:
         return await asyncio.wait_for(cache.get([1]), 1)
 
     assert asyncio.run(ask()) == {1: 10}
+
+
+async def test_what_was_asked_for_is_read_again_together_before_its_lease_ends_but_not_for_ever() -> None:
+    reads: asyncio.Queue[list[int]] = asyncio.Queue()
+
+    async def fill(keys: Sequence[int]) -> Mapping[int, int]:
+        reads.put_nowait(sorted(keys))
+        return {key: key * 10 for key in keys}
+
+    cache = LocalCache(fill, lease_s=0.1, ahead=2)
+    await cache.get([1])
+    await cache.get([2])
+    async with asyncio.timeout(5):
+        assert [await reads.get() for _ in range(4)] == [[1], [2], [1, 2], [1, 2]]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reads.get(), 0.3)
+    cache.forget([1, 2])
+    assert await cache.get([1]) == {1: 10}
+
+
+async def test_what_is_forgotten_is_not_read_ahead() -> None:
+    reads: asyncio.Queue[list[int]] = asyncio.Queue()
+
+    async def fill(keys: Sequence[int]) -> Mapping[int, int]:
+        reads.put_nowait(sorted(keys))
+        return {key: key * 10 for key in keys}
+
+    cache = LocalCache(fill, lease_s=0.1, ahead=1)
+    await cache.get([1, 2])
+    cache.forget([1])
+    async with asyncio.timeout(5):
+        assert [await reads.get() for _ in range(2)] == [[1, 2], [2]]
