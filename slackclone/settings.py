@@ -233,6 +233,9 @@ ACK_DEADLINE_S = float(os.environ.get("ACK_DEADLINE_S", "5"))  # then a message 
 SOCKET_QUEUE_BYTES = 1024 * 1024
 SOCKET_STALLED_S = 8.0
 GATEWAY_MAX_CONNECTIONS = int(os.environ.get("GATEWAY_MAX_CONNECTIONS", "50000"))
+MARKER_FLUSH_S = float(os.environ.get("MARKER_FLUSH_S", "1"))  # what a killed gateway may lose of read markers
+MARKERS_MAX = 50_000  # that wait for the database in one process
+ACTIVITY_DAYS = int(os.environ.get("ACTIVITY_DAYS", "90"))  # reactions in the activity view
 
 # -- Django ---------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -254,6 +257,7 @@ INSTALLED_APPS = [
     "apps.workspaces",
     "apps.conversations",
     "apps.messaging",
+    "apps.reads",
     "apps.notifications",
     "apps.presence",
     "apps.search",

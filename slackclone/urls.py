@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("apps.notifications.urls")),
     path("", include("apps.search.urls")),
     path("", include("apps.presence.urls")),
+    path("", include("apps.reads.urls")),
     path("", include("apps.web.channels_urls")),
     path("", include("apps.web.urls")),
     path("", include("apps.console.urls")),

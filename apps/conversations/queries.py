@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -21,6 +21,16 @@ from apps.workspaces import queries as workspaces
 
 MAX_CHANNELS = 1000
 SEARCHED_MAX = 20_000
+DIRECT = frozenset({Kind.DM, Kind.GROUP_DM})
+
+
+class MyChannel(NamedTuple):
+    id: int
+    kind: str
+
+    @property
+    def is_direct(self) -> bool:
+        return self.kind in DIRECT
 
 
 # -- who may: cached, for every message ------------------------------------------------------------------------------
@@ -134,6 +144,14 @@ def my_channels(
     workspaces.member(workspace_id, actor.user_id)
     rows = Channel.objects.filter(workspace_id=workspace_id, memberships__user_id=actor.user_id)
     return _page_by_id(_named_like(rows, search), cursor, limit)
+
+
+def channels_of(*, actor: Principal, workspace_id: int, after: int, limit: int) -> list[MyChannel]:
+    """Ids and kinds only, of those with an id greater than `after`."""
+    scopes.require_scope(actor, "channels:read")
+    workspaces.member(workspace_id, actor.user_id)
+    rows = Channel.objects.filter(workspace_id=workspace_id, memberships__user_id=actor.user_id, id__gt=after)
+    return [MyChannel(*row) for row in rows.order_by("id").values_list("id", "kind")[:limit]]
 
 
 def browse(

@@ -8,8 +8,9 @@ from apps.core.errors import NotFoundError
 from apps.core.ids import MAX_ID
 from apps.gateway import frames
 from apps.messaging.registry import message_service
+from apps.reads import actions as reads
 
-Command = Callable[[Principal, Any], Awaitable[frames.Frame]]
+Command = Callable[[Principal, Any], Awaitable[frames.Frame | None]]
 
 
 def _id(text: str) -> int:
@@ -54,8 +55,25 @@ async def react(principal: Principal, frame: frames.React) -> frames.Frame:
     return frames.Ok(id=frame.id)
 
 
+async def mark(principal: Principal, frame: frames.Mark) -> frames.Frame | None:
+    await reads.move_marker(
+        actor=principal,
+        channel_id=_id(frame.channel_id),
+        thread_id=None if frame.thread_id is None else _id(frame.thread_id),
+        n=frame.n,
+        version=frame.version,
+    )
+    return None if frame.id is None else frames.Ok(id=frame.id)
+
+
+def mark_followed(principal: Principal, frame: frames.Mark) -> bool:
+    """At once, for a member's socket that follows the channel and has seen `n`. False when there is no room."""
+    return reads.move_known_marker(actor=principal, channel_id=int(frame.channel_id), n=frame.n, version=frame.version)
+
+
 COMMANDS: Mapping[type[frames.Frame], Command] = {
     frames.Edit: edit,
     frames.Delete: delete,
     frames.React: react,
+    frames.Mark: mark,
 }

@@ -77,6 +77,16 @@ class React(Frame, frozen=True, kw_only=True, tag="react"):
     on: bool
 
 
+class Mark(Frame, frozen=True, kw_only=True, tag="mark"):
+    """Read up to `n`, of the channel's messages or of the thread's replies. Answered only when it has an `id`."""
+
+    id: Tag = None
+    channel_id: Id
+    thread_id: Id | None = None
+    n: Seq
+    version: Seq = 0
+
+
 class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     streams: Streams
 
@@ -85,7 +95,7 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     id: Tag = None
 
 
-ClientFrame = Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Ack | Ping
+ClientFrame = Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Mark | Ack | Ping
 
 
 # -- server to client

@@ -9,6 +9,7 @@ from apps.eventlog.registry import broadcast
 from apps.gateway import registry
 from apps.gateway.metrics import GatewayCollector
 from apps.gateway.upkeep import Upkeep
+from apps.reads import registry as reads
 
 
 @functools.cache
@@ -41,8 +42,10 @@ async def drain(window_s: float) -> None:
     """SIGTERM: no new sockets; everyone is sent elsewhere, spread over `window_s` seconds. Then end the server."""
     await _upkeep().renew_away()
     await registry.hub().drain(window_s)
+    await reads.buffer().flush()
 
 
 async def stop() -> None:
     await _upkeep().stop()
     await registry.hub().stop()
+    await reads.buffer().close()

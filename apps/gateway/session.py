@@ -93,6 +93,8 @@ class Session(Socket):
             self.answer(frames.Pong(id=frame.id))
         elif self.principal is not None and isinstance(frame, frames.Ack):
             self._on_ack(frame.streams)
+        elif self.principal is not None and isinstance(frame, frames.Mark) and self._marks(self.principal, frame):
+            pass
         else:
             self._enqueue(frame)
 
@@ -139,6 +141,20 @@ class Session(Socket):
                     self.acked[name] = seq
         if self.owed is not None:
             self.hub.acks.on_ack(self, acked)
+
+    def _marks(self, principal: Principal, frame: frames.Mark) -> bool:
+        """The common case, without a task: a member's socket follows the channel, which has come this far here."""
+        name = f"c:{frame.channel_id}"
+        stream = self.streams.get(name)
+        if (
+            frame.thread_id is not None
+            or frame.id is not None
+            or stream is None
+            or frame.n > stream.count
+            or (self.previews is not None and name in self.previews)
+        ):
+            return False
+        return commands.mark_followed(principal, frame)
 
     def on_held(self, size: int) -> None:
         self.hub.on_held(self, size)
@@ -335,7 +351,9 @@ class Session(Socket):
             self.in_flight = self.lanes = None
 
     async def _command(self, command: commands.Command, principal: Principal, frame: frames.Frame) -> None:
-        self.answer(await command(principal, frame))
+        answer = await command(principal, frame)
+        if answer is not None:
+            self.answer(answer)
 
     async def _guard(self, tag: int | str | None, doing: Awaitable[None]) -> None:
         try:

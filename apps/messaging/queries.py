@@ -220,6 +220,12 @@ async def followed_threads(
     )
 
 
+def followed_thread_ids(*, user_id: int, workspace_id: int, limit: int) -> list[int]:
+    """The one replied to last first; the caller has checked who may ask."""
+    rows = ThreadFollow.objects.filter(user_id=user_id, following=True, thread__workspace_id=workspace_id)
+    return list(rows.order_by("-thread__last_reply_at", "-thread_id").values_list("thread_id", flat=True)[:limit])
+
+
 async def _place(channel_id: int, field: str, cursor: str) -> Cursor:
     """Raises InvalidError when it is neither a cursor nor a message of this channel."""
     if cursor.isascii() and cursor.isdigit() and len(cursor) <= _ID_DIGITS:

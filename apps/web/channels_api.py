@@ -15,6 +15,7 @@ from apps.conversations import actions
 from apps.conversations import queries as conversations
 from apps.core.errors import InvalidError
 from apps.core.fields import Id, Text
+from apps.reads.api import PlaceOut
 from apps.web import queries
 from apps.workspaces import queries as workspaces
 from apps.workspaces.api import MemberPageOut, page_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 KINDS = ("public", "private", "dm", "group_dm")
 MAX_MEMBERS = 1000
+_NOTHING_READ = {"unread": None, "mentions": None, "marker": None}
 TEXT_MAX = 4000  # what a name or topic may take is said by the action; this only bounds the body
 
 
@@ -62,6 +64,9 @@ class ChannelOut(serializers.Serializer[Any]):
     seq = serializers.IntegerField(allow_null=True, help_text="null while the message store does not answer")
     count = serializers.IntegerField(allow_null=True)
     last_message_at = serializers.IntegerField(allow_null=True)
+    unread = serializers.IntegerField(allow_null=True, help_text="null where you are no member")
+    mentions = serializers.IntegerField(allow_null=True)
+    marker = PlaceOut(allow_null=True)
     partial = serializers.BooleanField(  # type: ignore[assignment]  # the name of a flag of DRF's own
         required=False, help_text="true, and only then there, while the message store does not answer"
     )
@@ -72,19 +77,20 @@ class ChannelPageOut(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-def present(channels: "Iterable[Channel]", member_of: Collection[int]) -> list[dict[str, Any]]:
+def present(channels: "Iterable[Channel]", member_of: Collection[int], request: Request) -> list[dict[str, Any]]:
     rows = [conversations.present_channel(channel, is_member=channel.pk in member_of) for channel in channels]
     places = queries.channel_places(int(row["id"]) for row in rows)
-    return [row | places[int(row["id"])] for row in rows]
+    unread = queries.unread(principal_of(request).user_id, [row for row in rows if row["is_member"]], places)
+    return [row | places[int(row["id"])] | unread.get(int(row["id"]), _NOTHING_READ) for row in rows]
 
 
-def _mine(channel: "Channel", *, status_code: int = status.HTTP_200_OK) -> Response:
-    return Response(present([channel], {channel.pk})[0], status=status_code)
+def _mine(channel: "Channel", request: Request, *, status_code: int = status.HTTP_200_OK) -> Response:
+    return Response(present([channel], {channel.pk}, request)[0], status=status_code)
 
 
 def _seen(channel: "Channel", request: Request) -> Response:
     mine = conversations.memberships([channel.pk], principal_of(request).user_id)
-    return Response(present([channel], mine)[0])
+    return Response(present([channel], mine, request)[0])
 
 
 class ChannelListView(APIView):
@@ -113,7 +119,7 @@ class ChannelListView(APIView):
             mine = {channel.pk for channel in page.results}
         else:
             raise InvalidError(errors={"filter": ["mine or browse"]})
-        return Response({"results": present(page.results, mine), "next_cursor": page.next_cursor})
+        return Response({"results": present(page.results, mine, request), "next_cursor": page.next_cursor})
 
     @extend_schema(request=ChannelIn, responses={200: ChannelOut, 201: ChannelOut})
     def post(self, request: Request, workspace_id: int) -> Response:
@@ -121,18 +127,18 @@ class ChannelListView(APIView):
         people = body.pop("members", [])
         if body["kind"] in ("dm", "group_dm"):
             channel, new = actions.open_dm(actor=actor, workspace_id=workspace_id, user_ids=people)
-            return _mine(channel, status_code=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
+            return _mine(channel, request, status_code=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
         if "name" not in body:
             raise InvalidError(errors={"name": ["Fill this in."]})
         channel = actions.create_channel(actor=actor, workspace_id=workspace_id, member_ids=people, **body)
-        return _mine(channel, status_code=status.HTTP_201_CREATED)
+        return _mine(channel, request, status_code=status.HTTP_201_CREATED)
 
 
 class ChannelView(APIView):
     @extend_schema(responses=ChannelOut)
     def get(self, request: Request, channel_id: int) -> Response:
         channel, access = conversations.channel(actor=principal_of(request), channel_id=channel_id)
-        return Response(present([channel], {channel.pk} if access.is_member else ())[0])
+        return Response(present([channel], {channel.pk} if access.is_member else (), request)[0])
 
     @extend_schema(request=ChannelPatchIn, responses=ChannelOut)
     def patch(self, request: Request, channel_id: int) -> Response:
@@ -144,7 +150,7 @@ class ChannelView(APIView):
 class JoinView(APIView):
     @extend_schema(request=None, responses=ChannelOut)
     def post(self, request: Request, channel_id: int) -> Response:
-        return _mine(actions.join_channel(actor=principal_of(request), channel_id=channel_id))
+        return _mine(actions.join_channel(actor=principal_of(request), channel_id=channel_id), request)
 
 
 class LeaveView(APIView):

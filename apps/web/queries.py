@@ -1,14 +1,17 @@
 """Reads that put together what several rooms know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.db import DatabaseError, InterfaceError, connection
 
+from apps.conversations import queries as conversations
 from apps.eventlog import registry as eventlog
 from apps.eventlog import streams
 from apps.messaging import registry
 from apps.messaging.ports import StoreUnavailableError
+from apps.reads import queries as reads
 
 
 def workspace_seqs(workspace_ids: Iterable[int]) -> dict[int, int | None]:
@@ -42,6 +45,19 @@ def channel_places(channel_ids: Iterable[int]) -> dict[int, dict[str, int | bool
             "last_message_at": head.created_at if head and head.count else None,
         }
     return places
+
+
+def unread(
+    user_id: int, rows: Sequence[dict[str, Any]], places: Mapping[int, Mapping[str, int | bool | None]]
+) -> dict[int, dict[str, Any]]:
+    """unread, mentions and marker by channel. `rows`: channels that the user is in, at most 200."""
+    scopes = []
+    for row in rows:
+        channel_id, count = int(row["id"]), places[int(row["id"])]["count"]
+        direct = row["kind"] in conversations.DIRECT
+        scopes.append(reads.Scope(channel_id, channel_id, None if count is None else int(count), direct))
+    states = reads.states(user_id, scopes) if scopes else {}
+    return {channel_id: reads.present_state(state) for channel_id, state in states.items()}
 
 
 def readiness() -> tuple[bool, dict[str, bool]]:

@@ -49,6 +49,12 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
         ("message edited", "PATCH", f"/v1/messages/{m}", {"text": "edited"}),
         ("versions", "GET", f"/v1/messages/{m}/history", None),
         ("replies", "GET", f"/v1/messages/{m}/replies", None),
+        ("unreads", "GET", f"/v1/workspaces/{w}/unreads", None),
+        ("marked unread", "POST", f"/v1/messages/{m}/unread", None),
+        ("first unread", "GET", f"/v1/channels/{c}/first-unread", None),
+        ("marker moved", "PUT", f"/v1/channels/{c}/marker", {}),
+        ("thread's marker moved", "PUT", f"/v1/messages/{m}/marker", {}),
+        ("all read", "POST", f"/v1/workspaces/{w}/read", None),
         ("reaction", "PUT", f"/v1/messages/{m}/reactions/{THUMB}", None),
         ("reaction taken back", "DELETE", f"/v1/messages/{m}/reactions/{THUMB}", None),
     ]

@@ -38,6 +38,9 @@ class Server {
       last_message_at: null,
       seq: this.seq,
       count: this.count,
+      unread: 0,
+      mentions: 0,
+      marker: { n: this.count, version: 0 },
     };
   }
 

@@ -50,7 +50,19 @@ export interface ChannelInfo {
   last_message_at: number | null;
 }
 
-export interface Channel extends ChannelInfo {
+export interface Marker {
+  n: number;
+  version: number;
+}
+
+/** What is left of a channel or thread; null while it can't be known. */
+export interface Unread {
+  unread: number | null;
+  mentions: number | null;
+  marker: Marker | null;
+}
+
+export interface Channel extends ChannelInfo, Unread {
   is_member: boolean;
   seq: number;
   count: number;
@@ -166,6 +178,21 @@ export interface FollowedThread {
   last_reply_at: number | null;
 }
 
+export interface ChannelUnread extends Unread {
+  channel_id: Id;
+  count: number | null;
+}
+
+export interface UnreadsPage extends Page<ChannelUnread> {
+  threads: (ChannelUnread & { thread_id: Id })[];
+  partial: boolean;
+}
+
+export interface MovedMarker extends Marker {
+  channel_id: Id;
+  thread_id: Id | null;
+}
+
 export interface TokenPair {
   access: string;
   refresh: string;
@@ -249,6 +276,7 @@ export type ClientFrame =
   | { t: "edit"; id: number; message_id: Id; text: string }
   | { t: "delete"; id: number; message_id: Id }
   | { t: "react"; id: number; message_id: Id; emoji: string; on: boolean }
+  | { t: "mark"; channel_id: Id; thread_id?: Id; n: number; version?: number }
   | { t: "ack"; streams: Record<StreamName, number> }
   | { t: "ping"; id: number };
 
