@@ -16,7 +16,6 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http.cookie import parse_cookie
 
-from apps.accounts import queries as accounts
 from apps.gateway import registry, server
 from apps.gateway.session import Authenticate, Session
 
@@ -86,11 +85,11 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         """How to authenticate, None when the first frame will say; and whether a browser's cookie is the proof."""
         token = next((name.removeprefix(_BEARER) for name in protocols if name.startswith(_BEARER)), None)
         if token is not None:
-            return functools.partial(accounts.authenticate_token, token), False
+            return functools.partial(registry.proofs().of_token, token), False
         cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
         key = cookies.get(settings.SESSION_COOKIE_NAME)
         if key:
-            return functools.partial(accounts.authenticate_cookie, key), True
+            return functools.partial(registry.proofs().of_cookie, key), True
         return None, False
 
     async def on_receive(self, message: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 
 import msgspec
 
+from apps.core.batching import Batcher
 from apps.core.errors import UnavailableError
 from apps.eventlog import streams as names
 from apps.eventlog.events import Batch, Ephemeral, Sequenced
@@ -88,6 +89,7 @@ class Hub:
         self.connected = 0  # handshakes included
         self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
         self._store, self._broadcast, self._presenter = store, broadcast, presenter
+        self._heads = Batcher[str, Head](lambda streams: self._store().heads(streams), under_way=2)
         self._silent_s = heartbeat_s * 2.5
         self._paused: list[Socket] = []
         self._buckets: list[dict[Socket, None]] = [{} for _ in range(_IDLE_BUCKETS)]
@@ -295,8 +297,11 @@ class Hub:
         for stream in fresh:
             stream.opening = loop.create_future()
         try:
-            for start in range(0, len(fresh), _OPEN_AT_ONCE):
-                await asyncio.gather(*map(self._subscribe, fresh[start : start + _OPEN_AT_ONCE]))
+            if len(fresh) == 1:
+                await self._subscribe(fresh[0])
+            else:
+                for start in range(0, len(fresh), _OPEN_AT_ONCE):
+                    await asyncio.gather(*map(self._subscribe, fresh[start : start + _OPEN_AT_ONCE]))
         except BaseException:
             for stream in fresh:
                 self._unopen(stream)
@@ -329,11 +334,11 @@ class Hub:
 
     async def _place(self, unknown: Sequence[Stream]) -> None:
         try:
-            heads = await self._store().heads([stream.name for stream in unknown])
+            asked = [self._heads.ask(stream.name) for stream in unknown]
+            heads = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
         except StoreUnavailableError as error:
             raise UnavailableError(retry_after=1) from error
-        for stream in unknown:
-            head = heads.get(stream.name)
+        for stream, head in zip(unknown, heads, strict=True):
             if stream.seq is None:
                 stream.seq, stream.count = (head.seq, head.count) if head else (0, 0)
                 self._catch_up(stream)

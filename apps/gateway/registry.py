@@ -13,6 +13,7 @@ from apps.gateway.hub import Hub
 from apps.gateway.notified import Nobody
 from apps.gateway.ports import Gateways, Notified
 from apps.gateway.presenter import MessagingPresenter
+from apps.gateway.proofs import Proofs
 from apps.messaging.registry import store
 
 _OTHER_FILES = 512  # what a process needs besides its sockets
@@ -44,3 +45,8 @@ def notified() -> Notified:
 def gateways() -> Gateways:
     backend: Gateways = import_string(settings.GATEWAYS)()
     return backend
+
+
+@functools.cache
+def proofs() -> Proofs:
+    return Proofs()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 from collections import deque
@@ -9,12 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from apps.accounts import queries as accounts
 from apps.accounts.principal import Principal
-from apps.core import threads
 from apps.core.errors import AppError, UnauthenticatedError, UnavailableError
 from apps.core.problems import translate
-from apps.gateway import commands, frames, server, tokens
+from apps.gateway import commands, frames, registry, server, tokens
 from apps.gateway.follow import follow
 from apps.gateway.hub import Hub
 from apps.gateway.stream import Socket
@@ -32,7 +31,7 @@ _RESUME_AGAIN_S = 1.0
 
 CLOSE_MALFORMED, CLOSE_UNAUTHENTICATED, CLOSE_TOO_MANY_ERRORS = 4400, 4401, 4429
 
-Authenticate = Callable[[], Principal]
+Authenticate = Callable[[], Awaitable[Principal]]
 
 
 class Session(Socket):
@@ -72,7 +71,7 @@ class Session(Socket):
         self._frames_this_tick = 0
 
     def start(self, connection: server.Connection, authenticate: Authenticate | None) -> None:
-        """`authenticate` checks what the handshake brought, in a thread; None: the first frame brings it."""
+        """`authenticate` checks what the handshake brought; None: the first frame brings it."""
         self.bind(connection)
         self.seen = self.hub.tick
         self._worker = asyncio.get_running_loop().create_task(self._live(authenticate))
@@ -191,7 +190,7 @@ class Session(Socket):
             if authenticate is None:
                 return
         try:
-            principal = await threads.read(authenticate)
+            principal = await authenticate()
         except UnauthenticatedError as error:
             if not self.closed:
                 self.answer(_error(None, error))
@@ -215,8 +214,7 @@ class Session(Socket):
             self.close(CLOSE_UNAUTHENTICATED)
             return None
         self._queue.popleft()
-        token = first.token
-        return lambda: accounts.authenticate_token(token)
+        return functools.partial(registry.proofs().of_token, first.token)
 
     async def _next(self, timeout_s: float) -> frames.ClientFrame | None:
         """The frame that comes next, left in the queue; None when none comes."""

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,14 +11,16 @@ from uvicorn.server import ServerState
 
 from apps.gateway import registry, server
 from apps.gateway.hub import Hub
+from apps.gateway.proofs import Proofs
 from tests.unit.gateway.doubles import World
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr("apps.accounts.queries.authenticate_token", made.principal)
-    monkeypatch.setattr("apps.accounts.queries.authenticate_cookie", made.principal)
+    monkeypatch.setattr("apps.accounts.queries.authenticate_tokens", made.principals)
+    monkeypatch.setattr("apps.accounts.queries.authenticate_cookies", made.principals)
+    monkeypatch.setattr(registry, "proofs", functools.cache(Proofs))
     monkeypatch.setattr("apps.conversations.queries.access_many", made.access_many)
     monkeypatch.setattr("apps.conversations.queries.follows_workspace", made.follows_workspace)
     monkeypatch.setattr("apps.messaging.actions.post_message", made.post_message)

@@ -223,6 +223,15 @@ class World:
         scopes = None if kind == "user" else frozenset({"messages:read"})
         return Principal(user_id=int(user), session_id=int(proof or user), is_bot=kind == "bot", scopes=scopes)
 
+    def principals(self, tokens: Collection[str]) -> dict[str, Principal | UnauthenticatedError]:
+        return {token: self._answer(token) for token in tokens}
+
+    def _answer(self, token: str) -> Principal | UnauthenticatedError:
+        try:
+            return self.principal(token)
+        except UnauthenticatedError as error:
+            return error
+
     async def access_many(self, channel_ids: Collection[int], user_id: int) -> dict[int, Any]:
         return {
             number: Access(

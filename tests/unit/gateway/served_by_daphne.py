@@ -21,7 +21,7 @@ world = World()
 world.store.fill("c:1", 2)
 hub = world.make_hub()
 registry.hub = lambda: hub  # type: ignore[assignment]
-accounts.authenticate_token = world.principal
+accounts.authenticate_tokens = world.principals
 conversations.access_many = world.access_many
 actions.post_message = world.post_message
 application = ProtocolTypeRouter({"websocket": URLRouter(websocket_urlpatterns)})
