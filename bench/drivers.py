@@ -19,7 +19,7 @@ from bench.fastsocket import Follower, Listener, Reference, Talker, Tally, conne
 from bench.measure import histogram, raise_file_limit
 
 CALL_DEADLINE_S = 600
-_AT_ONCE = 64
+_AT_ONCE = 256
 
 
 class Worker:

@@ -35,12 +35,18 @@ class Status(TypedDict):
 
 def authenticate_token(token: str) -> Principal:
     """The holder of an access token or a bot token. Raises UnauthenticatedError."""
-    return resolve_token(token)[1]
+    return _principal(authenticate_tokens([token])[token])
 
 
 def authenticate_cookie(session_key: str | None) -> Principal:
     """The holder of a browser's session cookie. Raises UnauthenticatedError."""
-    return resolve_cookie(session_key)[1]
+    return _principal(authenticate_cookies([session_key])[session_key] if session_key else None)
+
+
+def _principal(answer: Principal | UnauthenticatedError | None) -> Principal:
+    if isinstance(answer, Principal):
+        return answer
+    raise answer or UnauthenticatedError
 
 
 def authenticate_tokens(tokens: Collection[str]) -> dict[str, Principal | UnauthenticatedError]:
@@ -70,16 +76,17 @@ def authenticate_tokens(tokens: Collection[str]) -> dict[str, Principal | Unauth
     if hashes:
         bots = BotToken.objects.filter(token_hash__in=hashes, revoked_at=None, user__is_active=True)
         for token_hash, pk, user_id, scopes in bots.values_list("token_hash", "id", "user_id", "scopes"):
-            found[hashes[token_hash]] = Principal(
-                user_id=user_id, session_id=pk, is_bot=True, scopes=frozenset(scopes)
-            )
+            found[hashes[token_hash]] = Principal(user_id=user_id, session_id=pk, is_bot=True, scopes=frozenset(scopes))
     return found
 
 
 def authenticate_cookies(session_keys: Collection[str]) -> dict[str, Principal | UnauthenticatedError]:
     """The same for browsers' cookies in two queries. At most MAX_IDS."""
-    keys = list(session_keys)[:MAX_IDS]
-    found: dict[str, Principal | UnauthenticatedError] = {key: UnauthenticatedError() for key in keys}
+    found: dict[str, Principal | UnauthenticatedError] = {
+        key: UnauthenticatedError() for key in list(session_keys)[:MAX_IDS]
+    }
+    # What is no key of ours must not fail the others in the database.
+    keys = [key for key in found if key.isascii() and key.isalnum()]
     stored = dict(
         Session.objects.filter(session_key__in=keys, expire_date__gt=now()).values_list("session_key", "session_data")
     )

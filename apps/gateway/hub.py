@@ -297,11 +297,7 @@ class Hub:
         for stream in fresh:
             stream.opening = loop.create_future()
         try:
-            if len(fresh) == 1:
-                await self._subscribe(fresh[0])
-            else:
-                for start in range(0, len(fresh), _OPEN_AT_ONCE):
-                    await asyncio.gather(*map(self._subscribe, fresh[start : start + _OPEN_AT_ONCE]))
+            await self._subscribe_all(fresh)
         except BaseException:
             for stream in fresh:
                 self._unopen(stream)
@@ -315,6 +311,13 @@ class Hub:
         unknown = [stream for stream in wanted if stream.seq is None]
         if unknown:
             await self._place(unknown)
+
+    async def _subscribe_all(self, fresh: Sequence[Stream]) -> None:
+        if len(fresh) == 1:  # a socket's own stream: no task for it
+            await self._subscribe(fresh[0])
+            return
+        for start in range(0, len(fresh), _OPEN_AT_ONCE):
+            await asyncio.gather(*map(self._subscribe, fresh[start : start + _OPEN_AT_ONCE]))
 
     async def _subscribe(self, stream: Stream) -> None:
         closing = self._closing.get(stream.name)

@@ -14,8 +14,8 @@ Answers = dict[str, Principal | UnauthenticatedError]
 
 class Proofs:
     def __init__(self) -> None:
-        self._tokens = _batcher(lambda tokens: accounts.authenticate_tokens(tokens))
-        self._cookies = _batcher(lambda keys: accounts.authenticate_cookies(keys))
+        self._tokens = _batcher(accounts.authenticate_tokens)
+        self._cookies = _batcher(accounts.authenticate_cookies)
 
     async def of_token(self, token: str) -> Principal:
         """Raises UnauthenticatedError."""

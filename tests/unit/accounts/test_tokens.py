@@ -5,13 +5,15 @@ from unittest.mock import patch
 
 import jwt
 import pytest
+from django.test import Client as Browser
 
 from apps.accounts import actions, queries, upkeep
 from apps.accounts.models import AuthSession, BotToken, RefreshToken
+from apps.accounts.principal import Principal
 from apps.core.clock import now
 from apps.core.errors import ConflictError, InvalidError, NotFoundError, RateLimitedError, UnauthenticatedError
 from slackclone import keys
-from tests.unit.accounts.fixtures import CLIENT
+from tests.unit.accounts.fixtures import CLIENT, person
 
 
 @pytest.fixture
@@ -188,3 +190,43 @@ def test_what_ended_long_ago_is_purged_and_the_rest_stays(ann, pair):
     assert AuthSession.objects.get().pk == pair.session_id
     assert upkeep.purge_ended() == 0
     assert upkeep.purge_ended(at=now() + timedelta(days=60)) == 2
+
+
+def test_many_proofs_are_looked_up_at_once_and_a_bad_one_harms_no_other(
+    ann, bob, bot, pair, django_assert_max_num_queries
+):
+    theirs = actions.open_api_session(user=bob, client=CLIENT)
+    _, secret = actions.issue_bot_token(user_id=bot.pk, name="prod", scopes=["messages:read"])
+    ended = actions.open_api_session(user=bob, client=CLIENT)
+    actions.revoke_session(actor=person(bob), session_id=ended.session_id)
+    bad = ["", "nonsense", "scb_\ud800", "a.b.c", pair.access[:-4] + "AAAA", "scb_" + "x" * 40]
+    with django_assert_max_num_queries(2):
+        found = queries.authenticate_tokens([*bad, pair.access, ended.access, secret, theirs.access])
+    assert {token: answer.user_id for token, answer in found.items() if isinstance(answer, Principal)} == {
+        pair.access: ann.pk,
+        theirs.access: bob.pk,
+        secret: bot.pk,
+    }
+    assert all(isinstance(found[token], UnauthenticatedError) for token in (*bad, ended.access))
+
+
+def test_many_cookies_too(ann, bob, django_assert_max_num_queries):
+    keys: dict[int, str] = {}
+    for user in (ann, bob):
+        browser = Browser()
+        browser.force_login(user)
+        keys[user.pk] = str(browser.session.session_key)
+        actions.open_browser_session(user=user, session_key=keys[user.pk], client=CLIENT)
+    orphan = Browser()
+    orphan.force_login(ann)
+    bad = ["", "\x00", "\ud800", "x" * 32, str(orphan.session.session_key)]
+    with django_assert_max_num_queries(2):
+        found = queries.authenticate_cookies([*bad, *keys.values()])
+    assert {key: answer.user_id for key, answer in found.items() if isinstance(answer, Principal)} == {
+        key: user_id for user_id, key in keys.items()
+    }
+    bob.set_password("another password 8 now")
+    bob.save()
+    with pytest.raises(UnauthenticatedError):
+        queries.authenticate_cookie(keys[bob.pk])
+    assert queries.authenticate_cookie(keys[ann.pk]).user_id == ann.pk
