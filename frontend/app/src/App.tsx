@@ -26,6 +26,7 @@ import { myChannels } from "./state/verbs";
 
 const Dialogs = lazy(() => import("./dialogs/Dialogs"));
 const EmojiPicker = lazy(() => import("./components/EmojiPicker"));
+const SearchView = lazy(() => import("./components/SearchView"));
 const FirstRun = lazy(() => import("./dialogs/FirstRun"));
 
 export function App(): JSX.Element {
@@ -75,7 +76,13 @@ export function App(): JSX.Element {
     const badges = mine.reduce((sum, channel) => sum + badgeOf(channel), 0);
     const unread = mine.some((channel) => unreadOf(channel) > 0);
     const shown = route().channel ? state.channels[route().channel ?? ""] : undefined;
-    const place = shown ? titleOf(shown) : route().view === "threads" ? "Threads" : "";
+    const place = shown
+      ? titleOf(shown)
+      : route().view === "threads"
+        ? "Threads"
+        : route().view === "search"
+          ? "Search"
+          : "";
     const workspace = state.workspaces[workspaceId() ?? ""]?.name ?? "slackclone";
     const mark = badges > 0 ? `(${badges}) ` : unread ? "• " : "";
     document.title = `${mark}${place ? `${place} – ` : ""}${workspace}`;
@@ -127,6 +134,11 @@ export function App(): JSX.Element {
               <Switch fallback={<Landing workspaceId={id()} />}>
                 <Match when={route().view === "channel"}>
                   <ChannelView />
+                </Match>
+                <Match when={route().view === "search"}>
+                  <Suspense>
+                    <SearchView workspaceId={id()} />
+                  </Suspense>
                 </Match>
                 <Match when={route().view === "threads"}>
                   <ThreadsView workspaceId={id()} />

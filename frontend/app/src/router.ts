@@ -3,20 +3,21 @@ import { createMemo, createRoot, createSignal } from "solid-js";
 
 export interface Route {
   workspace: Id | null;
-  view: "channel" | "threads" | "none";
+  view: "channel" | "threads" | "search" | "none";
   channel: Id | null;
   message: Id | null;
   thread: Id | null;
 }
 
-const PATTERN = /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+))?|(threads)(?:\/t\/(\d+))?))?\/?$/;
+const PATTERN =
+  /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+))?|(threads)(?:\/t\/(\d+))?|(search)))?\/?$/;
 
 export function parse(path: string): Route {
   const match = PATTERN.exec(path);
-  const [, workspace, channel, message, channelThread, threads, followedThread] = match ?? [];
+  const [, workspace, channel, message, channelThread, threads, followedThread, search] = match ?? [];
   return {
     workspace: workspace ?? null,
-    view: channel ? "channel" : threads ? "threads" : "none",
+    view: channel ? "channel" : threads ? "threads" : search ? "search" : "none",
     channel: channel ?? null,
     message: message ?? null,
     thread: channelThread ?? followedThread ?? null,
@@ -28,7 +29,7 @@ export function href(to: {
   channel?: Id | null | undefined;
   message?: Id | null | undefined;
   thread?: Id | null | undefined;
-  view?: "threads";
+  view?: "threads" | "search";
 }): string {
   let path = `/w/${to.workspace}`;
   if (to.channel) {

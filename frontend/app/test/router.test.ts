@@ -9,6 +9,7 @@ test.each([
   ["/w/1/c/2/t/4", { channel: "2", thread: "4", message: null }],
   ["/w/1/c/2/m/3/t/4", { channel: "2", message: "3", thread: "4" }],
   ["/w/1/threads/t/4", { view: "threads", channel: null, thread: "4" }],
+  ["/w/1/search", { view: "search", channel: null }],
   ["/", { workspace: null, view: "none" }],
   ["/w/x/c/2", { workspace: null, view: "none" }],
 ])("%s", (path, expected) => {

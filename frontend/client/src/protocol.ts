@@ -191,6 +191,18 @@ export interface UnreadsPage extends Page<ChannelUnread> {
 export interface MovedMarker extends Marker {
   channel_id: Id;
   thread_id: Id | null;
+  /** What a search found. `snippet` is text, cut into parts that match and parts that don't. */
+}
+
+export interface Hit {
+  message: Message;
+  snippet: { text: string; match: boolean }[];
+}
+
+/** `notes` say who or what does not exist; the index is complete up to `indexed_until`. */
+export interface SearchAnswer extends Page<Hit> {
+  notes: string[];
+  indexed_until: number | null;
 }
 
 export interface TokenPair {

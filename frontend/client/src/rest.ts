@@ -15,6 +15,7 @@ import type {
   Problem,
   RepliesPage,
   Role,
+  SearchAnswer,
   Session,
   TokenPair,
   User,
@@ -78,6 +79,16 @@ export class RestClient {
       this.get<Page<FollowedThread>>(path`/v1/workspaces/${id}/threads`, { ...query }),
     channels: (id: Id, query: PageQuery & { filter?: "mine" | "browse"; q?: string } = {}) =>
       this.get<Page<Channel>>(path`/v1/workspaces/${id}/channels`, { ...query }),
+    search: (
+      id: Id,
+      query: {
+        q: string;
+        sort?: "newest" | "best";
+        tz?: string;
+        cursor?: string | undefined;
+        limit?: number;
+      },
+    ) => this.get<SearchAnswer>(path`/v1/workspaces/${id}/search`, { ...query }),
     createChannel: (
       id: Id,
       body: { kind: ChannelKind; name?: string; members?: Id[]; topic?: string; purpose?: string },

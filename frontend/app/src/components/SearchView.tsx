@@ -1,5 +1,16 @@
 import { ApiError, type Hit, type Id } from "@slackclone/client";
-import { createEffect, createMemo, createSignal, For, type JSX, Match, on, onMount, Show, Switch } from "solid-js";
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  For,
+  type JSX,
+  Match,
+  on,
+  onMount,
+  Show,
+  Switch,
+} from "solid-js";
 import { follow, href } from "../router";
 import { closeSearch, FILTERS, placeOf, query, setQuery } from "../state/search";
 import { rest } from "../state/session";
@@ -10,6 +21,7 @@ import { ago, full } from "../text/time";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";
 import { Skeleton } from "./Timeline";
+import "../styles/search.css";
 
 const PAUSE_MS = 250;
 const SUGGESTED = 8;
@@ -25,7 +37,7 @@ interface Found {
 /** Search in a workspace. Everything that was found is shown as text: the server cuts it into parts that match or don't. */
 export default function SearchView(props: { workspaceId: Id }): JSX.Element {
   let input!: HTMLInputElement;
-  let list: HTMLElement | undefined;
+  let list: HTMLOListElement | undefined;
   const [sort, setSort] = createSignal<"newest" | "best">("newest");
   const [found, setFound] = createSignal<Found | null>(null);
   const [busy, setBusy] = createSignal(false);
@@ -91,7 +103,9 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
   const toggle = (filter: string) => {
     const parts = query().split(/\s+/).filter(Boolean);
     setQuery(
-      parts.includes(filter) ? parts.filter((part) => part !== filter).join(" ") : [...parts, filter].join(" "),
+      parts.includes(filter)
+        ? parts.filter((part) => part !== filter).join(" ")
+        : [...parts, filter].join(" "),
     );
   };
 
@@ -159,7 +173,15 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
             onKeyDown={onKeyDown}
           />
           <Show when={query()}>
-            <button type="button" class="tool" aria-label="Clear the search" onClick={() => take("") || setQuery("")}>
+            <button
+              type="button"
+              class="tool"
+              aria-label="Clear the search"
+              onClick={() => {
+                setQuery("");
+                input.focus();
+              }}
+            >
               <Icon name="x" size={16} />
             </button>
           </Show>
@@ -204,7 +226,10 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         <span class="grow" />
         <label class="search-sort">
           <span class="visually-hidden">Order</span>
-          <select value={sort()} onChange={(event) => setSort(event.currentTarget.value as "newest" | "best")}>
+          <select
+            value={sort()}
+            onChange={(event) => setSort(event.currentTarget.value as "newest" | "best")}
+          >
             <option value="newest">Newest first</option>
             <option value="best">Best first</option>
           </select>
@@ -214,7 +239,8 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         <For each={found()?.notes ?? []}>{(note) => <p class="hint">{note}</p>}</For>
         <Show when={behind()}>
           <p class="hint">
-            The search is still catching up{found()?.until ? `: it knows messages up to ${full(found()?.until ?? 0)}` : ""}.
+            The search is still catching up
+            {found()?.until ? `: it knows messages up to ${full(found()?.until ?? 0)}` : ""}.
           </p>
         </Show>
         <Switch>
@@ -259,17 +285,26 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
                 <Icon name="search" size={34} />
               </div>
               <h2>Nothing found</h2>
-              <p class="muted">Fewer words or filters find more. Only channels that you can see are searched.</p>
+              <p class="muted">
+                Fewer words or filters find more. Only channels that you can see are searched.
+              </p>
             </div>
           </Match>
           <Match when={found()}>
             {(shown) => (
               <>
                 <ol ref={list} class="search-hits" onKeyDown={onListKey}>
-                  <For each={shown().hits}>{(hit) => <HitRow hit={hit} workspaceId={props.workspaceId} />}</For>
+                  <For each={shown().hits}>
+                    {(hit) => <HitRow hit={hit} workspaceId={props.workspaceId} />}
+                  </For>
                 </ol>
                 <Show when={shown().next}>
-                  <button type="button" class="btn btn-block" disabled={busy()} onClick={() => void ask(true)}>
+                  <button
+                    type="button"
+                    class="btn btn-block"
+                    disabled={busy()}
+                    onClick={() => void ask(true)}
+                  >
                     Show more
                   </button>
                 </Show>
@@ -278,7 +313,11 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
           </Match>
         </Switch>
         <p class="visually-hidden" role="status">
-          {busy() ? "Searching" : found() ? `${found()?.hits.length} results${found()?.next ? " and more" : ""}` : ""}
+          {busy()
+            ? "Searching"
+            : found()
+              ? `${found()?.hits.length} results${found()?.next ? " and more" : ""}`
+              : ""}
         </p>
       </div>
     </main>
@@ -304,14 +343,16 @@ function HitRow(props: { hit: Hit; workspaceId: Id }): JSX.Element {
         <span class="search-who">
           <Avatar id={message().sender_id} name={name()} size="xs" />
           <strong class="clip">{name()}</strong>
-          <time class="muted" dateTime={new Date(message().timestamp).toISOString()} title={full(message().timestamp)}>
+          <time
+            class="muted"
+            dateTime={new Date(message().timestamp).toISOString()}
+            title={full(message().timestamp)}
+          >
             {ago(message().timestamp, now())}
           </time>
         </span>
         <span class="search-text">
-          <For each={props.hit.snippet}>
-            {(part) => (part.match ? <mark>{part.text}</mark> : part.text)}
-          </For>
+          <For each={props.hit.snippet}>{(part) => (part.match ? <mark>{part.text}</mark> : part.text)}</For>
         </span>
       </a>
     </li>

@@ -4,6 +4,7 @@ import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { follow, href, route } from "../router";
 import { keep, kept } from "../state/local";
 import { badgeOf, unreadOf } from "../state/reads";
+import { openSearch } from "../state/search";
 import { signOut } from "../state/session";
 import { myId, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -152,6 +153,21 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           <span>Jump to…</span>
           <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
         </button>
+        <a
+          class="side-item"
+          data-testid="open-search"
+          classList={{ "side-current": route().view === "search" }}
+          href={href({ workspace: props.workspaceId, view: "search" })}
+          aria-current={route().view === "search" ? "page" : undefined}
+          onClick={(event) => {
+            if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            openSearch();
+          }}
+        >
+          <Icon name="search" size={16} />
+          <span class="clip">Search messages</span>
+        </a>
         <a
           class="side-item"
           classList={{ "side-current": route().view === "threads" }}

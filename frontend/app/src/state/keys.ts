@@ -1,10 +1,13 @@
 import { href, navigate, route } from "../router";
 import { unreadOf } from "./reads";
+import { closeSearch, openSearch } from "./search";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
 import { closeThread, goTo, myChannels } from "./verbs";
 
 export const SHORTCUTS: readonly { keys: string[]; what: string }[] = [
   { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
+  { keys: ["Ctrl / ⌘", "F"], what: "Search in this channel" },
+  { keys: ["/"], what: "Search everywhere" },
   { keys: ["Alt", "↑ / ↓"], what: "Previous or next channel" },
   { keys: ["Alt", "Shift", "↑ / ↓"], what: "Previous or next unread channel" },
   { keys: ["Enter"], what: "Send the message" },
@@ -33,6 +36,12 @@ export function onKeyDown(event: KeyboardEvent): void {
   if (mod && event.shiftKey && key === "l") {
     event.preventDefault();
     openDialog({ name: "browse-channels" });
+  } else if (mod && !event.shiftKey && !event.altKey && key === "f") {
+    event.preventDefault();
+    openSearch(true);
+  } else if (event.key === "/" && !mod && !event.altKey && !typing(event.target)) {
+    event.preventDefault();
+    openSearch();
   } else if (event.altKey && !mod && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     event.preventDefault();
     step(event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
@@ -42,6 +51,7 @@ export function onKeyDown(event: KeyboardEvent): void {
   } else if (event.key === "Escape") {
     if (editing()) setEditing(null);
     else if (drawer()) setDrawer(false);
+    else if (route().view === "search") closeSearch();
     else if (route().thread) closeThread();
     else if (route().message) {
       navigate(href({ workspace: route().workspace ?? "", channel: route().channel }));

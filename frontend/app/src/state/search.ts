@@ -26,7 +26,7 @@ let cameFrom: Id | null = null;
 export function openSearch(here = false): void {
   const { workspace, channel, view } = route();
   if (!workspace) return;
-  if (channel) cameFrom = channel;
+  cameFrom = view === "search" ? cameFrom : channel;
   const name = here && channel ? placeOf(channel) : null;
   if (name && !query().includes(`in:${name}`)) setQuery(`in:${name} `);
   setDrawer(false);
