@@ -80,7 +80,7 @@ def _die_with_parent() -> None:
 class Product:
     """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0".
 
-    In the cluster search works with `indexers` only.
+    In the cluster search works with `indexers` only, mentions and the like with `reads` only.
     With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
     """
 
@@ -96,6 +96,7 @@ class Product:
         workers: int = 1,
         messages: int = 0,
         indexers: int = 0,
+        reads: int = 0,
     ) -> None:
         self.profile = profile
         self.services = services
@@ -118,6 +119,8 @@ class Product:
                 self.add_role("worker", index)
             for index in range(indexers):
                 self.add_role("indexer", index)
+            for index in range(reads):
+                self.add_role("reads", index)
         self._prepared = False
 
     # -- what it is
@@ -155,7 +158,7 @@ class Product:
             }
         return env | dict(extra)
 
-    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker", "indexer"], index: int) -> Role:
+    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker", "indexer", "reads"], index: int) -> Role:
         """Declare one more role; `start(name)` runs it."""
         name = f"{kind}-{index}"
         port: int | None = None
@@ -170,7 +173,7 @@ class Product:
             case "messages":
                 port = free_port()
                 env["GRPC_PORT"] = str(port)
-        command = {"web": "serve", "messages": "messageservice"}.get(kind, kind)
+        command = {"web": "serve", "messages": "messageservice", "reads": "readservice"}.get(kind, kind)
         role = Role(name, [sys.executable, "manage.py", command], env, self.logs / f"{name}.log", port)
         self.roles[name] = role
         return role

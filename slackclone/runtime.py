@@ -26,6 +26,7 @@ from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
 from apps.messaging.registry import message_service, store
+from apps.reads.service import ReadService
 from apps.search.indexing import Indexer
 from apps.search.registry import index
 from slackclone import celery, demo
@@ -45,6 +46,7 @@ class Role(enum.Enum):
     SEQUENCER = "sequencer"
     WORKER = "worker"
     INDEXER = "indexer"
+    READS = "reads"
 
 
 EVERYTHING = frozenset(Role)
@@ -122,6 +124,9 @@ async def _read_the_log(roles: frozenset[Role], parts: "_Parts", stack: contextl
         indexer = Indexer(log(), index())
         stack.callback(index().close)
         await stack.enter_async_context(parts.running("indexer", indexer.run, indexer.stop))
+    if Role.READS in roles:
+        reads = ReadService(log(), store)
+        await stack.enter_async_context(parts.running("read service", reads.run, reads.stop))
 
 
 class _PortInUseError(Exception):

@@ -197,7 +197,10 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULE = {"purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {
+    "purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0},
+    "prune-activity": {"task": "reads.prune", "schedule": 86_400.0},
+}
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
 
 # -- push and mail --------------------------------------------------------------------------------------------------

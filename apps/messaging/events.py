@@ -65,8 +65,13 @@ class MessageEdited(Event, frozen=True, kw_only=True):
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True):
+    """n, thread_n and sender_id are the message's, so that who counts unread messages can count it out."""
+
     type: ClassVar[str] = "message.deleted"
     target: Target
+    n: int = 0
+    thread_n: int = 0
+    sender_id: str | None = None
 
 
 class ReactionAdded(Event, frozen=True, kw_only=True):

@@ -73,6 +73,9 @@ class DeletionView(msgspec.Struct, frozen=True, kw_only=True):
     channel_id: str
     thread_id: str | None
     also_in_channel: bool
+    n: int
+    thread_n: int
+    sender_id: str | None
 
 
 class ReactionChangeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +218,13 @@ def _data(event: Sequenced) -> Any:
                 edited_at=event.created_at,
             )
         case MessageDeleted(target=target):
-            return DeletionView(**_where(target), also_in_channel=target.also_in_channel)
+            return DeletionView(
+                **_where(target),
+                also_in_channel=target.also_in_channel,
+                n=change.n,
+                thread_n=change.thread_n,
+                sender_id=change.sender_id,
+            )
         case ReactionAdded(target=target) | ReactionRemoved(target=target):
             return ReactionChangeView(**_where(target), emoji=change.emoji, user_id=change.user_id)
     # another room's event: its body is what a client gets, ids are strings already

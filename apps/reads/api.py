@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,8 @@ from apps.core.ids import MAX_ID
 from apps.core.pagination import MAX_LIMIT, parse_limit
 from apps.core.threads import wait
 from apps.messaging import queries as messaging
-from apps.reads import actions, queries
+from apps.messaging.api import MessageOut, StructRenderer
+from apps.reads import actions, activity, queries
 
 
 class MarkerIn(serializers.Serializer[Any]):
@@ -65,6 +66,55 @@ class FirstUnreadOut(serializers.Serializer[Any]):
 
 class AllReadOut(serializers.Serializer[Any]):
     moved = serializers.IntegerField()
+
+
+class HappeningOut(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(("mention", "thread", "reaction"))
+    at = serializers.IntegerField()
+    actor_id = Id()
+    message = MessageOut()
+    emoji = serializers.CharField(allow_null=True)
+    unread = serializers.IntegerField(allow_null=True)
+
+
+class ActivityOut(serializers.Serializer[Any]):
+    results = HappeningOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class ActivityView(APIView):
+    renderer_classes = [StructRenderer]
+
+    @extend_schema(
+        operation_id="activity_list",
+        parameters=[
+            OpenApiParameter("filter", str, enum=["mentions", "threads", "reactions"], description="Default mentions."),
+            CURSOR,
+            LIMIT,
+        ],
+        responses=ActivityOut,
+    )
+    def get(self, request: Request, workspace_id: int) -> Response:
+        page = wait(
+            activity.activity,
+            actor=principal_of(request),
+            workspace_id=workspace_id,
+            kind=request.query_params.get("filter") or "mentions",
+            cursor=request.query_params.get("cursor") or None,
+            limit=parse_limit(request.query_params.get("limit"), default=activity.LIMIT),
+        )
+        results = [
+            {
+                "kind": happening.kind,
+                "at": happening.at,
+                "actor_id": str(happening.actor_id),
+                "message": happening.message,
+                "emoji": happening.emoji,
+                "unread": happening.unread,
+            }
+            for happening in page.results
+        ]
+        return Response({"results": results, "next_cursor": page.next_cursor})
 
 
 class UnreadsView(APIView):

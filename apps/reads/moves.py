@@ -40,7 +40,6 @@ FORWARD = "UPDATE SET n = excluded.n WHERE reads_marker.version = excluded.versi
 WAS_HERE = (
     "UPDATE SET n = excluded.n, own = '' WHERE reads_marker.n < excluded.n AND reads_marker.stepped_at < excluded.n"
 )
-FIRST = "NOTHING"
 
 
 def write(moves: Sequence[Move], rule: str = FORWARD) -> list[Moved]:

@@ -67,6 +67,11 @@ def thread_read_up_to(*, thread_id: int, user_ids: Collection[int]) -> dict[int,
     return read_up_to(channel_id=thread_id, user_ids=user_ids)
 
 
+def read_places(user_id: int, scope_ids: Collection[int]) -> dict[int, int]:
+    """Scope id -> the place read up to, of at most 200; those without a marker are left out."""
+    return dict(Marker.objects.filter(user_id=user_id, scope_id__in=scope_ids).values_list("scope_id", "n"))
+
+
 def marker(user_id: int, scope_id: int) -> Moved | None:
     row = Marker.objects.filter(user_id=user_id, scope_id=scope_id).first()
     return None if row is None else Moved(user_id, scope_id, row.channel_id, row.n, row.version)

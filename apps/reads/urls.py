@@ -5,6 +5,7 @@ from apps.reads import api
 
 urlpatterns = [
     path("v1/workspaces/<id:workspace_id>/unreads", api.UnreadsView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/activity", api.ActivityView.as_view()),
     path("v1/workspaces/<id:workspace_id>/read", api.AllReadView.as_view()),
     path("v1/channels/<id:channel_id>/marker", api.ChannelMarkerView.as_view()),
     path("v1/channels/<id:channel_id>/first-unread", api.FirstUnreadView.as_view()),

@@ -57,7 +57,7 @@ def embedded() -> Iterator[Product]:
 @pytest.fixture(scope="session")
 def cluster(services: Services) -> Iterator[Product]:
     require_servers(services, SERVERS)
-    with Product("cluster", services=services, webs=2, indexers=1) as product:
+    with Product("cluster", services=services, webs=2, indexers=1, reads=1) as product:
         _products["cluster"] = product
         yield product
 

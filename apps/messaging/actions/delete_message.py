@@ -17,10 +17,15 @@ async def delete_message(*, actor: Principal, message_id: int, wait: bool = Fals
     location, access = await targets.visible(actor, message_id)
     if not can_delete(access, location.sender_id):
         raise ForbiddenError("Only who wrote a message, or an admin, can delete it.")
-    await targets.standing(location)
+    message = await targets.standing(location)
     await appending.append(
         stream=streams.channel(location.channel_id),
-        event=MessageDeleted(target=targets.target(location)),
+        event=MessageDeleted(
+            target=targets.target(location),
+            n=message.n,
+            thread_n=message.thread_n,
+            sender_id=str(message.sender_id),
+        ),
         event_id=appending.new_id(),
         actor_id=actor.user_id,
         workspace_id=access.workspace_id,

@@ -232,7 +232,13 @@ interface EventData {
     mentions: Mention[];
     edited_at: number;
   };
-  "message.deleted": MessageRef & { also_in_channel: boolean };
+  "message.deleted": MessageRef & {
+    also_in_channel: boolean;
+    /** The message's places and sender; 0 and null in events of an older server. */
+    n: number;
+    thread_n: number;
+    sender_id: Id | null;
+  };
   "reaction.added": MessageRef & { emoji: string; user_id: Id };
   "reaction.removed": MessageRef & { emoji: string; user_id: Id };
   "channel.updated": { channel_id: Id; name: string | null; topic: string; purpose: string };

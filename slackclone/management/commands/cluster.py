@@ -54,6 +54,7 @@ class Command(BaseCommand):
             *(_Child("worker") for _ in range(workers)),
             _Child("beat"),
             _Child("indexer"),
+            _Child("readservice"),
             *(_Child("messageservice", {"GRPC_PORT": str(port)}) for port in ports),
             *(_Child("serve", web) for _ in range(webs)),
         ]
