@@ -10,6 +10,8 @@ from bench.product import Product
 
 FILE = Path(__file__).with_name("queries.json")
 THUMB = "%F0%9F%91%8D"
+# They take a few queries more while something is unread, and the owner's own posts are read a moment later.
+COUNTING = frozenset({"channels", "channels browsed", "channel", "channel changed", "unreads"})
 
 
 def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
@@ -63,6 +65,15 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
     ]
 
 
+async def read(person: Person, workspace: Json) -> None:
+    """Wait until nothing is unread."""
+    async with asyncio.timeout(30):
+        while any(
+            row["unread"] for row in (await person.rest.get(f"/v1/workspaces/{workspace['id']}/unreads"))["results"]
+        ):
+            await asyncio.sleep(0.1)
+
+
 async def measure(*, people: int) -> dict[str, int]:
     """Counts by endpoint, in a workspace of so many people, channels and messages."""
     product = Product("embedded")
@@ -86,6 +97,8 @@ async def measure(*, people: int) -> dict[str, int]:
         }
         found = {}
         for name, method, target, body in endpoints(scene):
+            if name in COUNTING:
+                await read(owner, workspace)
             for _ in range(2):
                 answer = await owner.rest.raw(method, target, body=json.dumps(body).encode() if body else b"")
                 assert answer.status < 300, (name, answer)

@@ -234,10 +234,10 @@ interface EventData {
   };
   "message.deleted": MessageRef & {
     also_in_channel: boolean;
-    /** The message's places and sender; 0 and null in events of an older server. */
-    n: number;
-    thread_n: number;
-    sender_id: Id | null;
+    /** The message's places and sender; absent or 0 in events of an older server. */
+    n?: number;
+    thread_n?: number;
+    sender_id?: Id | null;
   };
   "reaction.added": MessageRef & { emoji: string; user_id: Id };
   "reaction.removed": MessageRef & { emoji: string; user_id: Id };
