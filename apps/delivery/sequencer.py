@@ -172,6 +172,10 @@ class Sequencer:
         lag = asyncio.create_task(self._measure_lag(reader), name="sequencer-lag")
         try:
             while not self._stopping:
+                if self._storing is not None:
+                    # What arrives meanwhile makes one round: each costs the store its heads and its syncs.
+                    await self._storing
+                    self._storing = None
                 poll = await reader.poll(max_records=0 if self._must_wait() else self._round_max, timeout_s=POLL_S)
                 await self._regroup(reader, poll)
                 records = await self._wanted(reader, poll)
