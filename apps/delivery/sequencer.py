@@ -43,6 +43,8 @@ ROUND_MIN = 50
 # Rounds shrink and grow so that the store takes about this long for one.
 ROUND_SLOW_S = 0.5
 ROUND_FAST_S = 0.1
+# Between rounds, as a share of what the last one took: fewer, larger ones leave more of the machine to the others.
+REST_SHARE, REST_MAX_S = 0.7, 0.02
 # A store that takes longer counts as down; live delivery does not wait for it.
 PATIENCE_S = 3.0
 PROBE_S = 1.0
@@ -107,6 +109,7 @@ class Sequencer:
         self._partitions: dict[int, Partition] = {}
         self._round = 0
         self._stored_round = 0
+        self._took_s = 0.0
         self._touched: set[str] = set()
         self._storing: asyncio.Task[None] | None = None
         self._down = False
@@ -176,6 +179,7 @@ class Sequencer:
                     # What arrives meanwhile makes one round: each costs the store its heads and its syncs.
                     await self._storing
                     self._storing = None
+                    await asyncio.sleep(min(REST_SHARE * self._took_s, REST_MAX_S))
                 poll = await reader.poll(max_records=0 if self._must_wait() else self._round_max, timeout_s=POLL_S)
                 await self._regroup(reader, poll)
                 records = await self._wanted(reader, poll)
@@ -396,10 +400,11 @@ class Sequencer:
 
     async def _finish(self, plan: Round) -> None:
         """Store, broadcast, hand on. When the store fails: broadcast anyway, and keep nothing."""
-        beginning = self._beginning
+        beginning, began = self._beginning, time.monotonic()
         if plan.events:
             await self._keep(plan)
         await self._publish(plan)
+        self._took_s = time.monotonic() - began
         if self._down or self._beginning != beginning:
             return
         now = time.monotonic()
