@@ -22,11 +22,15 @@ class ChannelCreated(Event, frozen=True, kw_only=True):
 
 
 class ChannelUpdated(Event, frozen=True, kw_only=True):
+    """What it is now; `changed` names the fields that this change concerned."""
+
     type: ClassVar[str] = "channel.updated"
     channel_id: str
     name: str | None
     topic: str
     purpose: str
+    changed: list[str] = []
+    old_name: str | None = None
 
 
 class ChannelArchived(Event, frozen=True, kw_only=True):

@@ -216,6 +216,15 @@ def memberships(channel_ids: Collection[int], user_id: int) -> set[int]:
     return set(rows.values_list("channel_id", flat=True))
 
 
+def are_members_too(channel_id: int, of_channel_id: int) -> bool:
+    """Whether all people of a direct conversation are in the other channel too; of a channel: no."""
+    found = Channel.objects.filter(id=channel_id).first()
+    if found is None or not found.is_dm:
+        return False
+    people = set(found.dm_user_ids)
+    return Membership.objects.filter(channel_id=of_channel_id, user_id__in=people).count() == len(people)
+
+
 def acquainted(*, workspace_id: int, user_id: int) -> QuerySet[Membership, int]:
     """Ids of the people who share a channel of the workspace with the user (one of them): a subquery, unordered."""
     mine = Membership.objects.filter(user_id=user_id, channel__workspace_id=workspace_id).values("channel_id")

@@ -56,6 +56,7 @@ class PostIn(serializers.Serializer[Any]):
     client_msg_id = MessageText(required=False, allow_null=True)
     thread_id = Id(required=False, allow_null=True)
     also_in_channel = Flag(required=False)
+    forward_id = Id(required=False, allow_null=True, help_text="A message that is told on; the text may be empty.")
 
 
 class EditIn(serializers.Serializer[Any]):
@@ -71,6 +72,15 @@ class MentionOut(serializers.Serializer[Any]):
 class ReactionOut(serializers.Serializer[Any]):
     emoji = serializers.CharField()
     user_ids = serializers.ListField(child=Id())
+
+
+class QuoteOut(serializers.Serializer[Any]):
+    message_id = Id()
+    channel_id = Id()
+    sender_id = Id()
+    timestamp = serializers.IntegerField()
+    text = serializers.CharField()
+    html = serializers.CharField(allow_null=True)
 
 
 class MessageOut(serializers.Serializer[Any]):
@@ -93,6 +103,7 @@ class MessageOut(serializers.Serializer[Any]):
     reactions = ReactionOut(many=True)
     reply_count = serializers.IntegerField()
     last_reply_at = serializers.IntegerField(allow_null=True)
+    quote = QuoteOut(required=False, help_text="Of a forwarded message: a copy of it.")
 
 
 class PostedOut(serializers.Serializer[Any]):
@@ -116,12 +127,26 @@ class HistoryOut(serializers.Serializer[Any]):
     cursors = CursorsOut()
     seq = serializers.IntegerField()
     count = serializers.IntegerField()
+    notices = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="Event frames, oldest first; where asked for."
+    )
 
 
 class RepliesOut(serializers.Serializer[Any]):
     results = MessageOut(many=True)
     next_cursor = serializers.CharField(allow_null=True)
     parent = MessageOut()
+    following = serializers.BooleanField()
+
+
+class PinOut(serializers.Serializer[Any]):
+    message = MessageOut()
+    pinned_at = serializers.IntegerField()
+    pinned_by = Id()
+
+
+class PinsOut(serializers.Serializer[Any]):
+    results = PinOut(many=True)
 
 
 class VersionOut(serializers.Serializer[Any]):
@@ -241,6 +266,24 @@ class ReactionView(MessagingView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class PinView(MessagingView):
+    @extend_schema(request=None, responses={204: NOTHING})
+    def put(self, request: Request, message_id: int) -> Response:
+        wait(actions.pin_message, actor=principal_of(request), message_id=message_id, wait=True)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses={204: NOTHING})
+    def delete(self, request: Request, message_id: int) -> Response:
+        wait(actions.unpin_message, actor=principal_of(request), message_id=message_id, wait=True)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PinListView(MessagingView):
+    @extend_schema(responses=PinsOut)
+    def get(self, request: Request, channel_id: int) -> Response:
+        return Response({"results": wait(queries.pins, actor=principal_of(request), channel_id=channel_id)})
+
+
 class RepliesView(MessagingView):
     @extend_schema(parameters=[CURSOR, LIMIT], responses=RepliesOut)
     def get(self, request: Request, message_id: int) -> Response:
@@ -251,7 +294,14 @@ class RepliesView(MessagingView):
             cursor=_cursor_of(request.query_params, "cursor"),
             limit=parse_limit(request.query_params.get("limit")),
         )
-        return Response({"results": page.results, "next_cursor": page.next_cursor, "parent": page.parent})
+        return Response(
+            {
+                "results": page.results,
+                "next_cursor": page.next_cursor,
+                "parent": page.parent,
+                "following": page.following,
+            }
+        )
 
 
 class FollowView(MessagingView):
@@ -280,12 +330,23 @@ class ThreadListView(MessagingView):
 
 
 class HistoryView(MessagingView):
-    @extend_schema(parameters=[_bound("before"), _bound("after"), _bound("around"), LIMIT], responses=HistoryOut)
+    @extend_schema(
+        parameters=[
+            _bound("before"),
+            _bound("after"),
+            _bound("around"),
+            OpenApiParameter("notices", bool, description="Also what happened to the channel between the messages."),
+            LIMIT,
+        ],
+        responses=HistoryOut,
+    )
     def get(self, request: Request, channel_id: int) -> Response:
+        notices = request.query_params.get("notices") == "true"
         page = wait(
             queries.history,
             actor=principal_of(request),
             channel_id=channel_id,
+            notices=notices,
             **history_query(request.query_params),
         )
-        return Response(history_answer(page))
+        return Response(history_answer(page) | ({"notices": page.notices} if notices else {}))

@@ -147,6 +147,23 @@ class ChannelBucket(Model):  # type: ignore[misc]  # untyped
     first_created_at = columns.BigInt()
 
 
+class ChannelNotice(Model):  # type: ignore[misc]  # untyped
+    __table_name__ = "channel_notices"
+    channel_id = columns.BigInt(primary_key=True)
+    seq = columns.BigInt(primary_key=True, clustering_order="DESC")
+    event = columns.Blob()
+
+
+class ChannelPin(Model):  # type: ignore[misc]  # untyped
+    __table_name__ = "channel_pins"
+    channel_id = columns.BigInt(primary_key=True)
+    message_id = columns.BigInt(primary_key=True, clustering_order="DESC")
+    target = columns.Blob()
+    pinned = columns.Boolean()
+    changed_at = columns.BigInt()
+    changed_by = columns.BigInt()
+
+
 TABLES: Sequence[type[Model]] = (
     StreamEvent,
     StreamHead,
@@ -156,4 +173,6 @@ TABLES: Sequence[type[Model]] = (
     MessageVersion,
     MessageById,
     ChannelBucket,
+    ChannelNotice,
+    ChannelPin,
 )

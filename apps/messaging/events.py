@@ -15,12 +15,24 @@ class Mention(msgspec.Struct, frozen=True):
     user_id: str | None = None
 
 
+class Quote(msgspec.Struct, frozen=True):
+    """A forwarded message as it was then: a copy, since not all who read it here can follow the link."""
+
+    message_id: str
+    channel_id: str
+    sender_id: str
+    timestamp: int
+    text: str
+    html: str | None = None
+
+
 class Content(msgspec.Struct, frozen=True):
     """What is sealed. `html` is the rendered text, absent when it would say no more than the escaped text."""
 
     text: str
     html: str | None = None
     mentions: list[Mention] = []
+    quote: Quote | None = None
 
 
 class MessagePosted(Event, frozen=True, kw_only=True):
@@ -88,6 +100,25 @@ class ReactionRemoved(Event, frozen=True, kw_only=True):
     user_id: str
 
 
+class MessagePinned(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "message.pinned"
+    target: Target
+
+
+class MessageUnpinned(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "message.unpinned"
+    target: Target
+
+
 EVENTS: dict[str, type[Event]] = {
-    event.type: event for event in (MessagePosted, MessageEdited, MessageDeleted, ReactionAdded, ReactionRemoved)
+    event.type: event
+    for event in (
+        MessagePosted,
+        MessageEdited,
+        MessageDeleted,
+        ReactionAdded,
+        ReactionRemoved,
+        MessagePinned,
+        MessageUnpinned,
+    )
 }

@@ -18,3 +18,12 @@ def can_delete(access: Access, sender_id: int) -> bool:
 
 def can_react(access: Access) -> bool:
     return channels.can_post(access)
+
+
+def can_pin(access: Access) -> bool:
+    return channels.can_post(access)
+
+
+def can_forward(source: Access, target: Access, *, readers_are_members: bool) -> bool:
+    """What everyone may read may go anywhere in its workspace; the rest only to people who can read it already."""
+    return source.kind == "public" or source.channel_id == target.channel_id or readers_are_members

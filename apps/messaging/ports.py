@@ -10,6 +10,8 @@ Tables of Cassandra (SQLite reaches the same with fewer tables and indexes):
     message_versions (message_id, event_id)     the contents that edits gave; the original one is in stream_events
     message_by_id    (message_id)               where it lies
     channel_buckets  (channel_id, bucket)       non-empty buckets: first seq, first created_at
+    channel_notices  (channel_id, seq)          what happened to the channel and is told in its timeline
+    channel_pins     (channel_id, message_id)   what was pinned last to be so, or not
 
 Every write carries `write_stamp(position)`, so a late or repeated writer never wins over a newer one: fields of a row
 that different events change are settled one by one. Contents stay sealed here; `apps.messaging.queries` opens them.
@@ -22,8 +24,10 @@ import msgspec
 
 from apps.accounts.principal import Principal
 from apps.eventlog.events import Duplicate, Position, Sequenced
+from apps.messaging.events import Target
 
 EVENTS_PER_BLOCK = 1000
+PINS_MAX = 100
 VERSIONS_MAX = 200
 
 
@@ -71,6 +75,14 @@ class Version(msgspec.Struct, frozen=True):
     created_at: int
     editor_id: int
     sealed: bytes
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """`target` is where the message lies; `at` and `by` are of the pinning."""
+
+    target: Target
+    at: int
+    by: int
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +195,14 @@ class Store(Protocol):
 
     async def replies(self, thread_id: int, *, after: tuple[int, int] | None, limit: int) -> Sequence[StoredMessage]:
         """Oldest first, after (created_at, seq)."""
+        ...
+
+    async def notices(self, channel_id: int, *, after: int, before: int, limit: int) -> Sequence[Sequenced]:
+        """The newest `limit` of those with after < seq < before, oldest first."""
+        ...
+
+    async def pins(self, channel_id: int) -> Sequence[Pin]:
+        """What is pinned, the newest pinning first; deleted messages too."""
         ...
 
     async def close(self) -> None: ...

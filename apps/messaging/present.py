@@ -11,7 +11,10 @@ from apps.messaging import contents
 from apps.messaging.events import (
     MessageDeleted,
     MessageEdited,
+    MessagePinned,
     MessagePosted,
+    MessageUnpinned,
+    Quote,
     ReactionAdded,
     ReactionRemoved,
     Target,
@@ -55,6 +58,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     reactions: list[ReactionView]
     reply_count: int
     last_reply_at: int | None
+    quote: Quote | msgspec.UnsetType = msgspec.UNSET
 
 
 class EditView(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,12 @@ class ReactionChangeView(msgspec.Struct, frozen=True, kw_only=True):
     thread_id: str | None
     emoji: str
     user_id: str
+
+
+class PinChangeView(msgspec.Struct, frozen=True, kw_only=True):
+    message_id: str
+    channel_id: str
+    thread_id: str | None
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +141,7 @@ def message_view(message: StoredMessage) -> MessageView:
         reactions=_reactions(message.reactions),
         reply_count=message.reply_count,
         last_reply_at=message.last_reply_at or None,
+        quote=msgspec.UNSET if content.quote is None else content.quote,
     )
 
 
@@ -227,6 +238,12 @@ def _data(event: Sequenced) -> Any:
             )
         case ReactionAdded(target=target) | ReactionRemoved(target=target):
             return ReactionChangeView(**_where(target), emoji=change.emoji, user_id=change.user_id)
+        case MessagePinned(target=target) | MessageUnpinned(target=target):
+            return PinChangeView(**_where(target))
+    return _foreign(event)
+
+
+def _foreign(event: Sequenced) -> Any:
     # another room's event: its body is what a client gets, ids are strings already
     try:
         return msgspec.msgpack.decode(event.envelope.body)

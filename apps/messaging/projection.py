@@ -5,14 +5,33 @@ from collections.abc import Mapping
 
 import msgspec
 
+from apps.conversations import events as channels
 from apps.eventlog.events import Event, Sequenced
-from apps.messaging.events import EVENTS
+from apps.messaging.events import EVENTS, MessagePinned
 
 _log = logging.getLogger(__name__)
 _decoders: Mapping[str, msgspec.msgpack.Decoder[Event]] = {
     name: msgspec.msgpack.Decoder(event) for name, event in EVENTS.items()
 }
 IDEMPOTENCY_MS = 48 * 3600 * 1000
+NOTICES = frozenset(
+    event.type
+    for event in (
+        channels.MemberJoined,
+        channels.MemberLeft,
+        channels.ChannelUpdated,
+        channels.ChannelArchived,
+        channels.ChannelUnarchived,
+        MessagePinned,
+    )
+)
+
+
+def noticed_in(event: Sequenced) -> int | None:
+    """The channel in whose timeline the event is told, between its messages."""
+    if event.envelope.type in NOTICES and event.stream.startswith("c:"):
+        return int(event.stream[2:])
+    return None
 
 
 def body(event: Sequenced) -> Event | None:

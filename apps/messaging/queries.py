@@ -15,8 +15,8 @@ from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
 from apps.messaging import contents, present, targets
 from apps.messaging.models import ThreadFollow
-from apps.messaging.ports import Location, StoredMessage
-from apps.messaging.present import MessageView, VersionView
+from apps.messaging.ports import PINS_MAX, Location, StoredMessage
+from apps.messaging.present import EventView, MessageView, VersionView
 from apps.messaging.present import present_event as present_event  # noqa: PLC0414 - taken from here
 from apps.messaging.present import present_event_bytes as present_event_bytes  # noqa: PLC0414 - taken from here
 from apps.messaging.present import present_message as present_message  # noqa: PLC0414 - taken from here
@@ -25,6 +25,7 @@ from apps.messaging.targets import store_needed
 
 Cursor = tuple[int, int]
 _ID_DIGITS = 19
+NOTICES_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,24 @@ class HistoryPage:
     newer: str | None
     seq: int
     count: int
+    notices: Sequence[EventView] = ()
 
 
 @dataclass(frozen=True)
 class RepliesPage:
-    """Oldest first."""
+    """Oldest first. `following`: whether the reader follows the thread."""
 
     results: Sequence[MessageView]
     next_cursor: str | None
     parent: MessageView
+    following: bool
+
+
+@dataclass(frozen=True)
+class Pinned:
+    message: MessageView
+    pinned_at: int
+    pinned_by: str
 
 
 @dataclass(frozen=True)
@@ -108,13 +118,18 @@ async def history(
     after: str | None = None,
     around: str | None = None,
     limit: int = 50,
+    notices: bool = False,
 ) -> HistoryPage:
-    """At most one of `before`, `after`, `around`: a cursor of an earlier page, or a message id."""
+    """At most one of `before`, `after`, `around`: a cursor of an earlier page, or a message id.
+
+    With `notices` also what else happened to the channel between the page's messages, the newest NOTICES_MAX of it.
+    """
     require_scope(actor, "messages:read")
     if sum(given is not None for given in (before, after, around)) > 1:
         raise InvalidError(errors={"before": ["Give one of before, after and around."]})
     await conversations.access(channel_id, actor.user_id)
     stream = streams.channel(channel_id)
+    low, high = 0, 1 << 62  # seqs between which this page is the whole history
     with store_needed():
         head = (await store().heads([stream])).get(stream)
         if head is None:
@@ -141,6 +156,7 @@ async def history(
             )
             found = newer[-limit:]
             more_newer, more_older = len(newer) > limit, bool(found)
+            low = place[1]
         else:
             end = None if before is None else await _place(channel_id, "before", before)
             older = await store().history(
@@ -148,12 +164,21 @@ async def history(
             )
             found = older[:limit]
             more_newer, more_older = before is not None and bool(found), len(older) > limit
+            high = high if end is None else end[1]
+        told: Sequence[Sequenced] = ()
+        if notices:
+            if before is None and found and more_newer:
+                high = found[0].seq
+            if after is None and found and more_older:
+                low = found[-1].seq
+            told = await store().notices(channel_id, after=low, before=high, limit=NOTICES_MAX)
     return HistoryPage(
         results=await views(found),
         older=_cursor(found[-1]) if found and more_older else None,
         newer=_cursor(found[0]) if found and more_newer else None,
         seq=head.seq,
         count=head.count,
+        notices=[present.event_view(event) for event in told],
     )
 
 
@@ -171,7 +196,24 @@ async def replies(*, actor: Principal, message_id: int, cursor: str | None = Non
         )
     shown = found[:limit]
     parent_view, *results = await views([parent, *shown])
-    return RepliesPage(results, _cursor(shown[-1]) if len(found) > limit else None, parent_view)
+    rows = ThreadFollow.objects.filter(thread_id=message_id, user_id=actor.user_id, following=True)
+    try:
+        following = await threads.read(rows.exists)
+    except DatabaseError as error:
+        raise UnavailableError(retry_after=1) from error
+    return RepliesPage(results, _cursor(shown[-1]) if len(found) > limit else None, parent_view, following)
+
+
+async def pins(*, actor: Principal, channel_id: int) -> list[Pinned]:
+    """The newest pinning first."""
+    require_scope(actor, "messages:read")
+    await conversations.access(channel_id, actor.user_id)
+    with store_needed():
+        pinned = (await store().pins(channel_id))[:PINS_MAX]
+        rows = await asyncio.gather(*(store().message(targets.location(pin.target)) for pin in pinned))
+    standing = [(pin, row) for pin, row in zip(pinned, rows, strict=True) if row is not None and row.deleted_at is None]
+    shown = await views([row for _, row in standing])
+    return [Pinned(view, pin.at, str(pin.by)) for (pin, _), view in zip(standing, shown, strict=True)]
 
 
 async def followed_threads(

@@ -87,3 +87,17 @@ def target(location: Location) -> Target:
         parent=location.parent,
         also_in_channel=location.also_in_channel,
     )
+
+
+def location(target: Target) -> Location:
+    """Enough of it to read the message: the sender is not known here."""
+    return Location(
+        channel_id=int(target.channel_id),
+        message_id=int(target.message_id),
+        sender_id=0,
+        bucket=target.bucket,
+        created_at=target.created_at,
+        seq=target.seq,
+        parent=target.parent,
+        also_in_channel=target.also_in_channel,
+    )

@@ -17,7 +17,7 @@ _KEYCAPS = frozenset("0123456789#*")
 _NEVER = frozenset({"Cc", "Cs", "Co", "Zs", "Zl", "Zp", "Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 
 
-def check_text(text: object, *, field: str = "text") -> str:
+def check_text(text: object, *, field: str = "text", blank: bool = False) -> str:
     """Kept exactly as it is: every character counts, but NUL is refused. Raises InvalidError."""
     if not isinstance(text, str):
         raise InvalidError(errors={field: ["Must be a string."]})
@@ -25,7 +25,7 @@ def check_text(text: object, *, field: str = "text") -> str:
     if len(text) > limit:
         raise InvalidError(errors={field: [f"At most {limit} characters, this has {len(text)}."]})
     # Spaces of other scripts are characters that somebody may mean, and the naughty strings do.
-    if not text.strip(_BLANK):
+    if not blank and not text.strip(_BLANK):
         raise InvalidError(errors={field: ["Write something."]})
     if "\0" in text:
         raise InvalidError(errors={field: ["A NUL is not text."]})

@@ -34,12 +34,18 @@ def update_channel(
                 if value is not None and value != getattr(channel, field)
             }
             if changed:
-                old = channel.name if channel.kind == Kind.PUBLIC else None
+                old_name = channel.name
+                old = old_name if channel.kind == Kind.PUBLIC else None
                 for field, value in changed.items():
                     setattr(channel, field, value)
                 channel.save(update_fields=list(changed))
                 event = events.ChannelUpdated(
-                    channel_id=str(channel.pk), name=channel.name, topic=channel.topic, purpose=channel.purpose
+                    channel_id=str(channel.pk),
+                    name=channel.name,
+                    topic=channel.topic,
+                    purpose=channel.purpose,
+                    changed=sorted(changed),
+                    old_name=old_name,
                 )
                 change.append(channel, event, actor_id=actor.user_id)
                 if "name" in changed:

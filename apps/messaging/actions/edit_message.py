@@ -28,8 +28,12 @@ async def edit_message(*, actor: Principal, message_id: int, text: str, wait: bo
         raise ForbiddenError("Only who wrote a message can change it.")
     policies.require(policies.can_post(access), access, "Join this channel to change what you wrote in it.")
     message = await targets.standing(location)
-    content = await rendering.content_of(text, workspace_id=access.workspace_id)
     stream = streams.channel(location.channel_id)
+    content = await rendering.content_of(text, workspace_id=access.workspace_id)
+    if message.content is not None:
+        await contents.warm([message.content.sealed])
+        old = contents.unseal(message.content.sealed, stream=stream, event_id=message.content.event_id)
+        content = msgspec.structs.replace(content, quote=old.quote)
     event_id = appending.new_id()
     sealed = await contents.seal(content, workspace_id=access.workspace_id, stream=stream, event_id=event_id)
     appended = await appending.append(

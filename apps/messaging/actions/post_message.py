@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from django.conf import settings
 
 from apps.accounts.policies import require_scope
@@ -14,7 +15,7 @@ from apps.core.errors import InvalidError, NotFoundError, UnavailableError
 from apps.eventlog import streams
 from apps.eventlog.events import Duplicate, Sequenced
 from apps.messaging import contents, rendering, targets, texts
-from apps.messaging.actions import appending
+from apps.messaging.actions import appending, forwarding
 from apps.messaging.events import MessagePosted
 from apps.messaging.ports import Location, StoredMessage, StoreUnavailableError
 from apps.messaging.present import stored_message
@@ -47,16 +48,19 @@ async def post_message(
     client_msg_id: str | None = None,
     thread_id: int | None = None,
     also_in_channel: bool = False,
+    forward_id: int | None = None,
     retry: bool = False,
     wait: bool = False,
 ) -> Posted:
-    """Durable on return; with `wait` or `retry` also sequenced, unless that takes longer than SEQUENCED_DEADLINE_S.
+    """With `forward_id` a copy of that message comes along, and the text may be empty.
+
+    Durable on return; with `wait` or `retry` also sequenced, unless that takes longer than SEQUENCED_DEADLINE_S.
 
     Raises InvalidError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError.
     """
     require_scope(actor, "messages:write")
     kind = texts.check_kind(kind)
-    texts.check_text(text)
+    texts.check_text(text, blank=forward_id is not None)
     client_msg_id = texts.check_client_msg_id(client_msg_id)
     await appending.take_turn(actor.user_id)
     access = await conversations.access(channel_id, actor.user_id)
@@ -70,7 +74,10 @@ async def post_message(
     parent = None if thread_id is None else await _parent(channel_id, thread_id)
     if parent is None and also_in_channel:
         raise InvalidError(errors={"also_in_channel": ["Only a reply can be shown in the channel as well."]})
+    quote = None if forward_id is None else await forwarding.quote_of(actor, forward_id, access)
     content = await rendering.content_of(text, workspace_id=access.workspace_id)
+    if quote is not None:
+        content = msgspec.structs.replace(content, quote=quote)
     message_id = appending.new_id()
     appended = await appending.append(
         stream=stream,

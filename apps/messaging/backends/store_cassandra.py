@@ -33,12 +33,13 @@ from apps.messaging.ports import (
     Head,
     Location,
     Original,
+    Pin,
     StoredMessage,
     StoreUnavailableError,
     Version,
     write_stamp,
 )
-from apps.messaging.projection import body
+from apps.messaging.projection import body, noticed_in
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -55,8 +56,10 @@ _RECONNECT_MS = 200
 _INDEX_CHANNELS = 20_000
 _SEEN_BUCKETS = 50_000
 _SEEN_S = 60.0
+_PINS_READ = 5_000
 
 _decode_event = msgspec.msgpack.Decoder(Sequenced).decode
+_decode_target = msgspec.msgpack.Decoder(kinds.Target).decode
 
 _ROW = (
     "channel_id, bucket, created_at, seq, message_id, n, sender_id, kind, client_msg_id, thread_id, thread_n,"
@@ -90,6 +93,13 @@ _VERSION = (
     "INSERT INTO message_versions (message_id, event_id, created_at, editor_id, sealed)"
     " VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
+_NOTICE = "INSERT INTO channel_notices (channel_id, seq, event) VALUES (?, ?, ?) USING TIMESTAMP ?"
+_PIN = (
+    "INSERT INTO channel_pins (channel_id, message_id, target, pinned, changed_at, changed_by)"
+    " VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+)
+_NOTICES = "SELECT event FROM channel_notices WHERE channel_id = ? AND seq > ? AND seq < ? LIMIT ?"
+_PINS = "SELECT target, pinned, changed_at, changed_by FROM channel_pins WHERE channel_id = ? LIMIT ?"
 _VERSIONS_GONE = f"DELETE FROM message_versions USING TIMESTAMP {FOREVER} WHERE message_id = ?"
 
 
@@ -469,6 +479,17 @@ class CassandraStore:
 
         return await self._within_deadline(read)
 
+    async def notices(self, channel_id: int, *, after: int, before: int, limit: int) -> Sequence[Sequenced]:
+        rows = await self._within_deadline(
+            lambda connection: connection.rows(_NOTICES, [channel_id, after, before, limit])
+        )
+        return [_decode_event(event) for (event,) in reversed(rows)]
+
+    async def pins(self, channel_id: int) -> Sequence[Pin]:
+        rows = await self._within_deadline(lambda connection: connection.rows(_PINS, [channel_id, _PINS_READ]))
+        found = [Pin(_decode_target(target), at, by) for target, pinned, at, by in rows if pinned]
+        return sorted(found, key=lambda pin: (pin.at, int(pin.target.message_id)), reverse=True)
+
 
 async def _walk_down(
     connection: _Connection, channel_id: int, index: list[_Bucket], before: tuple[int, int] | None, limit: int
@@ -611,6 +632,11 @@ class _Writes:
                 _ORIGINAL, ("dedupe", event.stream, envelope.dedupe), [event.stream, envelope.dedupe, *values], 200
             )
         self.landed = None
+        if (channel_id := noticed_in(event)) is not None:
+            self.put(_NOTICE, ("notices", channel_id), [channel_id, event.seq, encoded, stamp], len(encoded) + 100)
+        self._change(event, stamp)
+
+    def _change(self, event: Sequenced, stamp: int) -> None:
         match body(event):
             case kinds.MessagePosted() as post:
                 self._post(event, post, stamp)
@@ -624,6 +650,15 @@ class _Writes:
             case kinds.ReactionRemoved(target=target, emoji=emoji, user_id=user_id):
                 for table, partition, key in _places(target):
                     self.put(table.unreact, partition, [f"{user_id}:{emoji}", stamp, *key], 200)
+            case kinds.MessagePinned(target=target):
+                self._pin(event, target, stamp, pinned=True)
+            case kinds.MessageUnpinned(target=target):
+                self._pin(event, target, stamp, pinned=False)
+
+    def _pin(self, event: Sequenced, target: kinds.Target, stamp: int, *, pinned: bool) -> None:
+        channel_id = int(target.channel_id)
+        values = [encode(target), pinned, event.created_at, event.envelope.actor_id or 0, stamp]
+        self.put(_PIN, ("pins", channel_id), [channel_id, int(target.message_id), *values], 300)
 
     def _edit(self, event: Sequenced, target: kinds.Target, stamp: int) -> None:
         envelope = event.envelope

@@ -20,12 +20,13 @@ from apps.messaging.ports import (
     Head,
     Location,
     Original,
+    Pin,
     StoredMessage,
     StoreUnavailableError,
     Version,
     write_stamp,
 )
-from apps.messaging.projection import IDEMPOTENCY_MS, body
+from apps.messaging.projection import IDEMPOTENCY_MS, body, noticed_in
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,6 +37,7 @@ READERS = 1
 _PRUNE_EVERY_MS = 10 * 60 * 1000
 _PRUNE_ROWS = 20_000
 _decode_event = msgspec.msgpack.Decoder(Sequenced).decode
+_decode_target = msgspec.msgpack.Decoder(kinds.Target).decode
 
 # One row of `messages` serves the channel (in_channel = 1), the thread and the look-up by id. An event that changes a
 # message whose post is not there yet makes a row of its own fields only; no index for readers shows it.
@@ -76,6 +78,14 @@ CREATE TABLE IF NOT EXISTS reactions (
 CREATE TABLE IF NOT EXISTS replies_deleted (
     parent_id INTEGER NOT NULL, reply_id INTEGER NOT NULL, PRIMARY KEY (parent_id, reply_id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS channel_notices (
+    channel_id INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (channel_id, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS channel_pins (
+    channel_id INTEGER NOT NULL, message_id INTEGER NOT NULL, stamp INTEGER NOT NULL, target BLOB NOT NULL,
+    pinned INTEGER NOT NULL, changed_at INTEGER NOT NULL, changed_by INTEGER NOT NULL,
+    PRIMARY KEY (channel_id, message_id)
+) WITHOUT ROWID;
 """
 _TABLES = (
     "stream_events",
@@ -85,6 +95,8 @@ _TABLES = (
     "message_versions",
     "reactions",
     "replies_deleted",
+    "channel_notices",
+    "channel_pins",
 )
 
 _EVENT = """
@@ -151,6 +163,15 @@ ON CONFLICT (message_id, emoji, user_id) DO UPDATE SET
     stamp = excluded.stamp, seq = excluded.seq, present = excluded.present WHERE excluded.stamp >= stamp
 """
 _REPLY_DELETED = "INSERT INTO replies_deleted (parent_id, reply_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_NOTICE = "INSERT INTO channel_notices (channel_id, seq) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_PIN = """
+INSERT INTO channel_pins (channel_id, message_id, stamp, target, pinned, changed_at, changed_by)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (channel_id, message_id) DO UPDATE SET
+    stamp = excluded.stamp, target = excluded.target, pinned = excluded.pinned,
+    changed_at = excluded.changed_at, changed_by = excluded.changed_by
+WHERE excluded.stamp >= stamp
+"""
 _HEAD = """
 INSERT INTO stream_heads (stream, stamp, seq, count, created_at, log_partition, log_offset, bucket, bucket_rows)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -345,6 +366,26 @@ class SqliteStore:
         seq = 0 if after is None else after[1]
         return await self._read(lambda connection: _messages(connection, _REPLIES, (thread_id, seq, limit)))
 
+    async def notices(self, channel_id: int, *, after: int, before: int, limit: int) -> Sequence[Sequenced]:
+        def read(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(
+                "SELECT e.event FROM channel_notices n JOIN stream_events e ON e.stream = ? AND e.seq = n.seq"
+                " WHERE n.channel_id = ? AND n.seq > ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?",
+                (f"c:{channel_id}", channel_id, after, before, limit),
+            ).fetchall()
+
+        return [_decode_event(event) for (event,) in reversed(await self._read(read))]
+
+    async def pins(self, channel_id: int) -> Sequence[Pin]:
+        def read(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(
+                "SELECT target, changed_at, changed_by FROM channel_pins WHERE channel_id = ? AND pinned = 1"
+                " ORDER BY changed_at DESC, message_id DESC",
+                (channel_id,),
+            ).fetchall()
+
+        return [Pin(_decode_target(target), at, by) for target, at, by in await self._read(read)]
+
     # -- threads and connections
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -436,6 +477,8 @@ class _Rows:
         self.versions_gone: list[Row] = []
         self.replies_deleted: list[Row] = []
         self.reactions: list[Row] = []
+        self.notices: list[Row] = []
+        self.pins: list[Row] = []
 
     def add(self, event: Sequenced, stamp: int) -> None:
         envelope = event.envelope
@@ -453,6 +496,8 @@ class _Rows:
                     event.created_at,
                 )
             )
+        if (channel_id := noticed_in(event)) is not None:
+            self.notices.append((channel_id, event.seq))
         change = body(event)
         match change:
             case kinds.MessagePosted():
@@ -475,6 +520,18 @@ class _Rows:
                 self.reactions.append((int(target.message_id), emoji, int(user_id), stamp, event.seq, 1))
             case kinds.ReactionRemoved(target=target, emoji=emoji, user_id=user_id):
                 self.reactions.append((int(target.message_id), emoji, int(user_id), stamp, event.seq, 0))
+            case kinds.MessagePinned(target=target) | kinds.MessageUnpinned(target=target):
+                self.pins.append(
+                    (
+                        int(target.channel_id),
+                        int(target.message_id),
+                        stamp,
+                        encode(target),
+                        int(isinstance(change, kinds.MessagePinned)),
+                        event.created_at,
+                        envelope.actor_id or 0,
+                    )
+                )
 
     def _post(self, event: Sequenced, post: kinds.MessagePosted, stamp: int) -> None:
         envelope = event.envelope
@@ -516,6 +573,8 @@ class _Rows:
             ("DELETE FROM message_versions WHERE message_id = ?", self.versions_gone),
             (_REPLY_DELETED, self.replies_deleted),
             (_REACTION, self.reactions),
+            (_NOTICE, self.notices),
+            (_PIN, self.pins),
         )
 
 
