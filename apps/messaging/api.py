@@ -178,16 +178,21 @@ def _bound(name: str) -> OpenApiParameter:
 def history_query(params: Mapping[str, str]) -> dict[str, Any]:
     """Raises InvalidError."""
     bounds = {name: _cursor_of(params, name) for name in ("before", "after", "around")}
-    return {**bounds, "limit": parse_limit(params.get("limit"))}
+    return {
+        **bounds,
+        "limit": parse_limit(params.get("limit")),
+        "notices": params.get("notices") == "true",
+    }
 
 
 def history_answer(page: queries.HistoryPage) -> dict[str, Any]:
-    return {
+    answer = {
         "results": page.results,
         "cursors": {"older": page.older, "newer": page.newer},
         "seq": page.seq,
         "count": page.count,
     }
+    return answer if page.notices is None else {**answer, "notices": page.notices}
 
 
 def _cursor_of(params: Mapping[str, str], name: str) -> str | None:
@@ -341,12 +346,10 @@ class HistoryView(MessagingView):
         responses=HistoryOut,
     )
     def get(self, request: Request, channel_id: int) -> Response:
-        notices = request.query_params.get("notices") == "true"
         page = wait(
             queries.history,
             actor=principal_of(request),
             channel_id=channel_id,
-            notices=notices,
             **history_query(request.query_params),
         )
-        return Response(history_answer(page) | ({"notices": page.notices} if notices else {}))
+        return Response(history_answer(page))

@@ -37,7 +37,7 @@ class HistoryPage:
     newer: str | None
     seq: int
     count: int
-    notices: Sequence[EventView] = ()
+    notices: Sequence[EventView] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ async def history(
     with store_needed():
         head = (await store().heads([stream])).get(stream)
         if head is None:
-            return HistoryPage([], None, None, 0, 0)
+            return HistoryPage([], None, None, 0, 0, [] if notices else None)
         if around is not None:
             place = await _place(channel_id, "around", around)
             newer_half = limit // 2
@@ -178,7 +178,7 @@ async def history(
         newer=_cursor(found[0]) if found and more_newer else None,
         seq=head.seq,
         count=head.count,
-        notices=[present.event_view(event) for event in told],
+        notices=[present.event_view(event) for event in told] if notices else None,
     )
 
 

@@ -50,6 +50,8 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
         ("message", "GET", f"/v1/messages/{m}", None),
         ("message edited", "PATCH", f"/v1/messages/{m}", {"text": "edited"}),
         ("versions", "GET", f"/v1/messages/{m}/history", None),
+        ("pinned", "PUT", f"/v1/messages/{m}/pin", None),
+        ("pins", "GET", f"/v1/channels/{c}/pins", None),
         ("replies", "GET", f"/v1/messages/{m}/replies", None),
         ("unreads", "GET", f"/v1/workspaces/{w}/unreads", None),
         ("activity", "GET", f"/v1/workspaces/{w}/activity?filter=mentions", None),

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from apps.conversations.events import MemberJoined
 from apps.core import ids
 from apps.eventlog.events import Envelope, Event, Position, Sequenced, encode
 from apps.messaging.events import (
     MessageDeleted,
     MessageEdited,
+    MessagePinned,
     MessagePosted,
+    MessageUnpinned,
     ReactionAdded,
     ReactionRemoved,
     Target,
@@ -86,6 +89,13 @@ class Journal:
     def react(self, post: Sequenced, emoji: str, user: int, *, on: bool = True) -> Sequenced:
         kind = ReactionAdded if on else ReactionRemoved
         return self._append(kind(target=target(post), emoji=emoji, user_id=str(user)), actor=user)
+
+    def pin(self, post: Sequenced, user: int = 7, *, on: bool = True) -> Sequenced:
+        kind = MessagePinned if on else MessageUnpinned
+        return self._append(kind(target=target(post)), actor=user)
+
+    def join(self, user: int) -> Sequenced:
+        return self._append(MemberJoined(channel_id=str(self.channel_id), user_id=str(user), by=None), actor=user)
 
     def _append(
         self,

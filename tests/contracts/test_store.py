@@ -248,6 +248,43 @@ async def test_reactions_come_in_the_order_of_adding(store: Store) -> None:
     assert list((await stored(store, post)).reactions) == [("🎉", 2), ("👍", 3), ("🎉", 1), ("👍", 1)]
 
 
+async def test_pins_are_what_was_said_last_of_each_message(store: Store) -> None:
+    journal = Journal()
+    first, second = journal.post("a"), journal.post("b")
+    reply = journal.post("c", reply_to=first)
+    journal.pin(first)
+    journal.pin(reply, user=8)
+    journal.pin(second)
+    journal.pin(second, on=False)
+    again = journal.pin(first, user=9)
+    await written(store, journal)
+    pins = await store.pins(journal.channel_id)
+    assert [(pin.target.message_id, pin.by) for pin in pins] == [
+        (str(first.envelope.event_id), 9),
+        (str(reply.envelope.event_id), 8),
+    ]
+    assert pins[0].at == again.created_at
+    assert pins[1].target.parent == place(first)
+    assert await store.pins(1) == []
+
+
+async def test_notices_are_what_happened_to_the_channel(store: Store) -> None:
+    journal = Journal()
+    joined = [journal.join(user) for user in range(3)]
+    post = journal.post()
+    pinned = journal.pin(post)
+    journal.pin(post, on=False)
+    journal.edit(post, "x")
+    elsewhere = msgspec.structs.replace(joined[0], stream=f"w:{journal.channel_id}", seq=1)
+    events, heads = journal.taken()
+    await store.apply([*events, elsewhere], heads)
+    channel_id = journal.channel_id
+    assert list(await store.notices(channel_id, after=0, before=1 << 62, limit=9)) == [*joined, pinned]
+    assert list(await store.notices(channel_id, after=1, before=post.seq, limit=9)) == joined[1:]
+    assert list(await store.notices(channel_id, after=0, before=1 << 62, limit=2)) == [joined[2], pinned]
+    assert seqs(await store.history(channel_id, before=None, after=None, limit=5)) == [post.seq]
+
+
 async def test_threads_count_replies_that_are_left(store: Store) -> None:
     journal = Journal()
     parent = journal.post()
@@ -429,6 +466,8 @@ async def everything(store: Store, journal: Journal, events: Sequence[Sequenced]
         [list(await store.versions(location)) for location in locations if location],
         dict(await store.originals(keys)),
         dict(await store.heads([journal.stream])),
+        list(await store.pins(journal.channel_id)),
+        list(await store.notices(journal.channel_id, after=0, before=1 << 62, limit=200)),
     )
 
 
@@ -439,7 +478,7 @@ def life(seed: int, length: int) -> Journal:
     posts = [journal.post("first", dedupe="7:0")]
     for index in range(1, length):
         post = chance.choice(posts)
-        match chance.randrange(8):
+        match chance.randrange(11):
             case 0 | 1:
                 posts.append(journal.post(f"text {index}", dedupe=f"7:{index}"))
             case 2 | 3:
@@ -453,6 +492,10 @@ def life(seed: int, length: int) -> Journal:
                 journal.react(post, chance.choice("👍🎉"), chance.randrange(1, 3))
             case 7:
                 journal.react(post, chance.choice("👍🎉"), chance.randrange(1, 3), on=False)
+            case 8 | 9:
+                journal.pin(post, on=chance.random() < 0.6)
+            case 10:
+                journal.join(index)
     return journal
 
 

@@ -148,7 +148,14 @@ def test_updates_are_told_where_the_channel_is_seen(team: Team, public: Channel,
     member = team.actor("member")
     actions.update_channel(actor=member, channel_id=public.pk, name="Roses", topic="t")
     assert told() == [(c(public), "channel.updated"), (f"w:{team.id}", "channel.updated")]
-    assert events()[0][2] == {"channel_id": str(public.pk), "name": "roses", "topic": "t", "purpose": ""}
+    assert events()[0][2] == {
+        "channel_id": str(public.pk),
+        "name": "roses",
+        "topic": "t",
+        "purpose": "",
+        "changed": ["name", "topic"],
+        "old_name": "garden",
+    }
     team.forget()
     actions.update_channel(actor=member, channel_id=public.pk, name="roses", topic="t")
     actions.update_channel(actor=member, channel_id=public.pk)
