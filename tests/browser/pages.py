@@ -80,6 +80,13 @@ class Window:
         await self.page.get_by_label("Password").fill("correct horse battery")
         await self.page.get_by_role("button", name=re.compile("^Create account")).click()
 
+    async def sign_in(self, email: str, password: str) -> None:
+        await self.page.goto("/signin")
+        await self.page.get_by_label("E-mail address").fill(email)
+        await self.page.get_by_label("Password").fill(password)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.ready()
+
     async def create_workspace(self, name: str) -> None:
         await self.page.get_by_label("Workspace name").fill(name)
         await self.page.get_by_role("button", name=re.compile("^Create")).click()
@@ -157,6 +164,11 @@ class Window:
         message = await self.sees(text)
         await message.hover()
         await message.get_by_role("toolbar", name="Message actions").get_by_role("button", name=action).click()
+
+    async def menu(self, text: str, item: str) -> None:
+        """An entry of the message's menu."""
+        await self.act(text, "More actions")
+        await self.page.get_by_role("menuitem", name=item).click()
 
     async def shown_texts(self) -> list[str]:
         """The texts of the messages on screen, from top to bottom."""

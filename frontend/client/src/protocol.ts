@@ -79,6 +79,16 @@ export interface Reaction {
   user_ids: Id[];
 }
 
+/** A forwarded message as it was then. */
+export interface Quote {
+  message_id: Id;
+  channel_id: Id;
+  sender_id: Id;
+  timestamp: number;
+  text: string;
+  html: string | null;
+}
+
 export interface Message {
   message_id: Id;
   channel_id: Id;
@@ -99,6 +109,13 @@ export interface Message {
   reactions: Reaction[];
   reply_count: number;
   last_reply_at: number | null;
+  quote?: Quote;
+}
+
+export interface Pin {
+  message: Message;
+  pinned_at: number;
+  pinned_by: Id;
 }
 
 /* ---- REST ---- */
@@ -132,10 +149,13 @@ export interface HistoryPage {
   cursors: { older: string | null; newer: string | null };
   seq: number;
   count: number;
+  /** What else happened to the channel between these messages, oldest first; where asked for. */
+  notices?: EventFrame[];
 }
 
 export interface RepliesPage extends Page<Message> {
   parent: Message;
+  following: boolean;
 }
 
 export interface MessageVersion {
@@ -241,7 +261,16 @@ interface EventData {
   };
   "reaction.added": MessageRef & { emoji: string; user_id: Id };
   "reaction.removed": MessageRef & { emoji: string; user_id: Id };
-  "channel.updated": { channel_id: Id; name: string | null; topic: string; purpose: string };
+  "message.pinned": MessageRef;
+  "message.unpinned": MessageRef;
+  "channel.updated": {
+    channel_id: Id;
+    name: string | null;
+    topic: string;
+    purpose: string;
+    changed?: string[];
+    old_name?: string | null;
+  };
   "channel.archived": { channel_id: Id };
   "channel.unarchived": { channel_id: Id };
   "channel.member_joined": { channel_id: Id; user_id: Id; by: Id | null };

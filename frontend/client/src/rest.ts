@@ -11,6 +11,7 @@ import type {
   Message,
   MessageVersion,
   Page,
+  Pin,
   PostResult,
   Problem,
   RepliesPage,
@@ -113,8 +114,11 @@ export class RestClient {
     addMembers: (id: Id, userIds: Id[]) =>
       this.post<Channel>(path`/v1/channels/${id}/members`, { user_ids: userIds }),
     removeMember: (id: Id, userId: Id) => this.remove(path`/v1/channels/${id}/members/${userId}`),
-    history: (id: Id, query: { limit?: number; before?: string; after?: string; around?: string } = {}) =>
-      this.get<HistoryPage>(path`/v1/channels/${id}/messages`, query),
+    history: (
+      id: Id,
+      query: { limit?: number; before?: string; after?: string; around?: string; notices?: "true" } = {},
+    ) => this.get<HistoryPage>(path`/v1/channels/${id}/messages`, query),
+    pins: (id: Id) => this.get<{ results: Pin[] }>(path`/v1/channels/${id}/pins`),
   };
 
   readonly messages = {
@@ -125,6 +129,7 @@ export class RestClient {
       client_msg_id?: string;
       thread_id?: Id;
       also_in_channel?: boolean;
+      forward_id?: Id;
     }) => this.post<PostResult>("/v1/messages", body),
     get: (id: Id) => this.get<Message>(path`/v1/messages/${id}`),
     edit: (id: Id, text: string) => this.patch<Message>(path`/v1/messages/${id}`, { text }),
@@ -132,6 +137,8 @@ export class RestClient {
     versions: (id: Id) => this.get<{ results: MessageVersion[] }>(path`/v1/messages/${id}/history`),
     react: (id: Id, emoji: string) => this.put(path`/v1/messages/${id}/reactions/${emoji}`),
     unreact: (id: Id, emoji: string) => this.remove(path`/v1/messages/${id}/reactions/${emoji}`),
+    pin: (id: Id) => this.put(path`/v1/messages/${id}/pin`),
+    unpin: (id: Id) => this.remove(path`/v1/messages/${id}/pin`),
     replies: (id: Id, query: PageQuery = {}) =>
       this.get<RepliesPage>(path`/v1/messages/${id}/replies`, { ...query }),
     follow: (id: Id) => this.put(path`/v1/messages/${id}/follow`),

@@ -1,6 +1,7 @@
 import type { Channel, Id } from "@slackclone/client";
 import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
 import { href, navigate, route } from "../router";
+import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
 import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -36,6 +37,7 @@ export function ChannelView(): JSX.Element {
       if (!shown) return;
       socket.subscribe({ [shown.stream]: shown.seq });
       lookAt(shown.id);
+      loadPins(shown.id);
       if (shown.is_member) return;
       onCleanup(() => {
         if (!state.channels[shown.id]?.is_member) socket.unsubscribe([shown.stream]);
@@ -69,7 +71,7 @@ function Shown(props: { channel: Channel }): JSX.Element {
     <>
       <main class="main" id="main" aria-label={labelOf(props.channel)} data-testid="channel-view">
         <ChannelHeader channel={props.channel} />
-        <Timeline channel={props.channel} around={route().message} />
+        <Timeline channel={props.channel} around={thread() === null ? route().message : null} />
         <Foot channel={props.channel} />
       </main>
       <Show when={thread()} keyed>
@@ -126,6 +128,17 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           </button>
         </Show>
       </div>
+      <Show when={(state.pins[props.channel.id]?.length ?? 0) > 0}>
+        <button
+          type="button"
+          class="btn btn-sm head-members"
+          aria-label={`${state.pins[props.channel.id]?.length} pinned`}
+          data-testid="channel-pins"
+          onClick={() => openDialog({ name: "pins", channelId: props.channel.id })}
+        >
+          <Icon name="pin" size={16} /> {state.pins[props.channel.id]?.length}
+        </button>
+      </Show>
       <Show when={props.channel.kind !== "dm"}>
         <button
           type="button"

@@ -1,5 +1,6 @@
 import type { Message } from "@slackclone/client";
-import { createEffect, type JSX } from "solid-js";
+import { createEffect, type JSX, onMount } from "solid-js";
+import { follow } from "../router";
 import { myId } from "../state/store";
 import { linkify } from "../text/linkify";
 import { highlightMentions } from "../text/mentions";
@@ -17,6 +18,7 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
     highlightMentions(content, mentions, myId());
     element.replaceChildren(content);
   });
+  onMount(() => element.addEventListener("click", stayInside));
   return (
     <div
       ref={element}
@@ -28,6 +30,14 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
       dir="auto"
     />
   );
+}
+
+/** A link into the app stays in it. */
+function stayInside(event: MouseEvent): void {
+  const link = (event.target as Element).closest("a");
+  if (link && link.origin === location.origin && link.pathname.startsWith("/w/")) {
+    follow(event, link.pathname);
+  }
 }
 
 function plain(text: string): DocumentFragment {

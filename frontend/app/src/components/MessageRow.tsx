@@ -2,6 +2,7 @@ import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Id, Message } from "@slackclone/client";
 import { createSignal, type JSX, Show } from "solid-js";
 import { follow, href } from "../router";
+import { isPinned, pinOf, setPinned } from "../state/pins";
 import { socket } from "../state/session";
 import { memberOf, myId, nameOf, state } from "../state/store";
 import { toast } from "../state/toasts";
@@ -20,6 +21,7 @@ import { Avatar } from "./Avatar";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { MessageBody } from "./MessageBody";
+import { QuoteCard } from "./QuoteCard";
 import { Reactions } from "./Reactions";
 
 export function MessageRow(props: {
@@ -111,6 +113,14 @@ function Row(props: {
             </a>
           </header>
         </Show>
+        <Show when={pinOf(props.message)}>
+          {(pin) => (
+            <p class="pinned-by">
+              <Icon name="pin" size={13} /> Pinned by{" "}
+              {pin().pinned_by === myId() ? "you" : nameOf(workspaceId(), pin().pinned_by)}
+            </p>
+          )}
+        </Show>
         <Show when={!props.inThread && props.message.thread_id}>
           <a
             class="replied-to"
@@ -138,6 +148,9 @@ function Row(props: {
         >
           <Show when={!props.message.deleted} fallback={<p class="tombstone">This message was deleted.</p>}>
             <MessageBody message={props.message} />
+            <Show when={props.message.quote}>
+              {(quote) => <QuoteCard quote={quote()} workspaceId={workspaceId()} />}
+            </Show>
             <Show when={props.message.edited_at}>
               {(at) => (
                 <button
@@ -222,6 +235,15 @@ function Toolbar(props: {
           <Icon name="thread" />
         </button>
       </Show>
+      <button
+        type="button"
+        class="tool"
+        aria-label="Forward message"
+        data-tip="Forward"
+        onClick={() => openDialog({ name: "forward", messageId: props.message.message_id })}
+      >
+        <Icon name="forward" />
+      </button>
       <Show when={mine() && props.canAct}>
         <button
           type="button"
@@ -255,6 +277,22 @@ function Toolbar(props: {
               <Icon name={state.following[parent()] ? "bellOff" : "bell"} size={16} />
               {state.following[parent()] ? "Unfollow thread" : "Follow thread"}
             </DropdownMenu.Item>
+            <Show when={props.canAct}>
+              <DropdownMenu.Item
+                class="menu-item"
+                onSelect={() => void setPinned(props.message, !isPinned(props.message))}
+              >
+                <Icon name="pin" size={16} /> {isPinned(props.message) ? "Unpin" : "Pin to the channel"}
+              </DropdownMenu.Item>
+            </Show>
+            <Show when={props.message.reactions.length > 0}>
+              <DropdownMenu.Item
+                class="menu-item"
+                onSelect={() => openDialog({ name: "reactions", messageId: props.message.message_id })}
+              >
+                <Icon name="smile" size={16} /> Who reacted
+              </DropdownMenu.Item>
+            </Show>
             <Show when={props.message.edited_at}>
               <DropdownMenu.Item
                 class="menu-item"

@@ -1,6 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
-import { follow, href } from "../router";
+import { follow, href, route } from "../router";
 import { type Known, myId, state, titleOf } from "../state/store";
 import { loadMoreReplies, openThread } from "../state/timelines";
 import { setEditing } from "../state/ui";
@@ -47,7 +47,23 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
   );
   createEffect(
     on([() => replies().length, () => pending().length, () => thread()?.status], () => {
-      if (stuck) requestAnimationFrame(() => scroller.scrollTo({ top: scroller.scrollHeight }));
+      if (stuck && !wanted()) requestAnimationFrame(() => scroller.scrollTo({ top: scroller.scrollHeight }));
+    }),
+  );
+
+  /** The reply that the address names, once: then it is shown and marked. */
+  const wanted = () => {
+    const id = route().thread === props.parentId ? route().message : null;
+    return id !== null && id !== props.parentId ? id : null;
+  };
+  createEffect(
+    on([wanted, () => replies().length, () => thread()?.next], ([id, count, next]) => {
+      if (!id || count === 0) return;
+      const row = scroller.querySelector(`[data-message-id="${id}"]`);
+      if (row) {
+        stuck = false;
+        requestAnimationFrame(() => row.scrollIntoView({ block: "center" }));
+      } else if (next) void loadMoreReplies(props.channelId, props.parentId);
     }),
   );
 
@@ -150,7 +166,14 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
             <Skeleton rows={3} />
           </Show>
           <For each={replies()}>
-            {(reply, index) => <MessageRow id={reply.message_id} head={isHead(index())} inThread />}
+            {(reply, index) => (
+              <MessageRow
+                id={reply.message_id}
+                head={isHead(index())}
+                inThread
+                highlighted={wanted() === reply.message_id}
+              />
+            )}
           </For>
           <For each={pending().map((one) => one.entry.client_msg_id)}>
             {(id) => <PendingRow id={id} head />}

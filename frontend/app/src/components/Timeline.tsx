@@ -23,6 +23,7 @@ import { date, dayName } from "../text/time";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Icon } from "./Icon";
 import { MessageRow, PendingRow } from "./MessageRow";
+import { NoticeRow } from "./NoticeRow";
 
 const NEAR_EDGE_PX = 900;
 const AT_END_PX = 48;
@@ -68,7 +69,14 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
             )
           : [];
       const rows = buildRows(
-        { messages, pending, complete: run.older === null, readUpTo: readUpTo(), me: myId() },
+        {
+          messages,
+          notices: unwrap(run.notices),
+          pending,
+          complete: run.older === null,
+          readUpTo: readUpTo(),
+          me: myId(),
+        },
         known,
       );
       const shift =
@@ -276,6 +284,8 @@ function RowView(props: { row: Row; channel: Channel; highlighted: Id | null }):
           <span>New</span>
         </div>
       );
+    case "notice":
+      return <NoticeRow events={row.events} channel={props.channel} />;
     case "intro":
       return <Intro channel={props.channel} />;
   }

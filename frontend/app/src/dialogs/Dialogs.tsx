@@ -13,6 +13,7 @@ import { copyText, deleteMessage, goTo, joinChannel, openDirect } from "../state
 import { full } from "../text/time";
 import { ChannelDetails } from "./ChannelDetails";
 import { WorkspaceForm } from "./FirstRun";
+import { Forward, Pins, WhoReacted } from "./MessageDialogs";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
 import { Switcher } from "./Switcher";
@@ -53,6 +54,9 @@ export default function Dialogs(): JSX.Element {
       </Match>
       <Match when={is("add-people")}>{(open) => <AddPeople channelId={open().channelId} />}</Match>
       <Match when={is("versions")}>{(open) => <Versions messageId={open().messageId} />}</Match>
+      <Match when={is("forward")}>{(open) => <Forward messageId={open().messageId} />}</Match>
+      <Match when={is("pins")}>{(open) => <Pins channelId={open().channelId} />}</Match>
+      <Match when={is("reactions")}>{(open) => <WhoReacted messageId={open().messageId} />}</Match>
       <Match when={is("delete-message")}>{(open) => <DeleteMessage messageId={open().messageId} />}</Match>
       <Match when={is("settings")}>{(open) => <Settings tab={open().tab ?? "profile"} />}</Match>
       <Match when={is("shortcuts")}>

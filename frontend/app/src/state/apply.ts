@@ -66,3 +66,22 @@ export function insertBySeq(ids: Id[], id: Id, seq: number, seqOf: (id: Id) => n
 
 export const messageIdOf = (event: EventFrame): Id | null =>
   "message_id" in event.data ? event.data.message_id : null;
+
+const NOTICES: ReadonlySet<string> = new Set([
+  "channel.member_joined",
+  "channel.member_left",
+  "channel.updated",
+  "channel.archived",
+  "channel.unarchived",
+  "message.pinned",
+]);
+
+/** Whether the timeline of a channel tells of it, between the messages. */
+export const isNotice = (event: EventFrame): boolean => NOTICES.has(event.type);
+
+/** Both by seq, each once. */
+export function mergeNotices(known: readonly EventFrame[], added: readonly EventFrame[]): EventFrame[] {
+  if (added.length === 0) return known as EventFrame[];
+  const bySeq = new Map([...known, ...added].map((event) => [event.seq, event]));
+  return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+}

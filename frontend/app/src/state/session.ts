@@ -13,10 +13,19 @@ import {
 import { batch } from "solid-js";
 import { produce, reconcile, unwrap } from "solid-js/store";
 import { href, navigate, route } from "../router";
-import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
+import {
+  applyToMessage,
+  applyToParent,
+  insertBySeq,
+  isNotice,
+  isTopLevel,
+  mergeNotices,
+  messageIdOf,
+} from "./apply";
 import { forgetAll } from "./local";
 import { outboxStorage } from "./outbox-storage";
 import { createPeople } from "./people";
+import { onPinChanged, onPinnedMessageChanged } from "./pins";
 import { countPosted, loadReads, startReading } from "./reads";
 import { myId, onUnknownPerson, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
@@ -266,7 +275,15 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
   const channel = state.channels[channelId];
   if (channel && event.seq > channel.seq)
     setState("channels", channelId, { seq: event.seq, count: event.count });
+  const timeline = state.timelines[channelId];
+  if (isNotice(event) && timeline?.status === "ready" && timeline.newer === null) {
+    setState("timelines", channelId, "notices", (known) => mergeNotices(known, [event]));
+  }
   switch (event.type) {
+    case "message.pinned":
+    case "message.unpinned":
+      onPinChanged(channelId);
+      return;
     case "message.posted":
       setState("channels", channelId, "last_message_at", event.data.timestamp);
       onPosted(event.data.channel_id, event);
@@ -277,6 +294,8 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
     case "reaction.added":
     case "reaction.removed":
       onMessageChanged(event);
+      if (event.type === "message.deleted" || event.type === "message.edited")
+        onPinnedMessageChanged(channelId, event.data.message_id);
       return;
     default:
       onChannelChanged(event);

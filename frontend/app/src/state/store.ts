@@ -1,11 +1,13 @@
 import type {
   Channel,
   ConnectionState,
+  EventFrame,
   FollowedThread,
   Id,
   Member,
   Message,
   OutboxEntry,
+  Pin,
   User,
   Workspace,
 } from "@slackclone/client";
@@ -21,6 +23,8 @@ export interface Timeline {
   busy: "older" | "newer" | null;
   /** Seq up to which the run is complete. */
   seq: number;
+  /** What else happened to the channel within the run, by seq. */
+  notices: EventFrame[];
 }
 
 /** `as_of`: the seq of the newest event of the channel that this copy contains. Older ones must not be applied again. */
@@ -62,6 +66,8 @@ export interface AppState {
   timelines: Record<Id, Timeline>;
   threads: Record<Id, Thread>;
   followed: Record<Id, FollowedThreads>;
+  /** By channel, the newest pin first; those of channels that were looked at. */
+  pins: Record<Id, Pin[]>;
   following: Record<Id, boolean>;
   pending: Record<string, Pending>;
   /** The `n` up to which a channel was read, kept in this browser. */
@@ -83,6 +89,7 @@ export const [state, setState] = createStore<AppState>({
   timelines: {},
   threads: {},
   followed: {},
+  pins: {},
   following: {},
   pending: {},
   read: {},

@@ -1,7 +1,15 @@
 import type { EventFrame, HistoryPage, Id, Message } from "@slackclone/client";
 import { batch } from "solid-js";
 import { produce, unwrap } from "solid-js/store";
-import { applyToMessage, applyToParent, insertBySeq, isTopLevel, messageIdOf } from "./apply";
+import {
+  applyToMessage,
+  applyToParent,
+  insertBySeq,
+  isNotice,
+  isTopLevel,
+  mergeNotices,
+  messageIdOf,
+} from "./apply";
 import { deliveredSeq, dropPending, fetching, onResyncOfMessages, rest } from "./session";
 import { type Known, setState, state, type Timeline } from "./store";
 import { toastError } from "./toasts";
@@ -30,11 +38,12 @@ async function load(channelId: Id, around: Id | null): Promise<void> {
     newer: null,
     busy: null,
     seq: 0,
+    notices: [],
   });
   try {
     await fetching(
       channelId,
-      () => rest.channels.history(channelId, { limit: PAGE, ...(around ? { around } : {}) }),
+      () => rest.channels.history(channelId, { limit: PAGE, notices: "true", ...(around ? { around } : {}) }),
       (page, events) => {
         merge(channelId, page, events, () => ({
           ids: idsOf(page),
@@ -43,6 +52,7 @@ async function load(channelId: Id, around: Id | null): Promise<void> {
           newer: page.cursors.newer,
           busy: null,
           seq: page.seq,
+          notices: page.notices ?? [],
         }));
       },
     );
@@ -72,7 +82,11 @@ async function extend(channelId: Id, side: "older" | "newer", cursor: string): P
     await fetching(
       channelId,
       () =>
-        rest.channels.history(channelId, { limit: PAGE, [side === "older" ? "before" : "after"]: cursor }),
+        rest.channels.history(channelId, {
+          limit: PAGE,
+          notices: "true",
+          [side === "older" ? "before" : "after"]: cursor,
+        }),
       (page, events) => {
         // The run may have been replaced while the answer was on its way.
         if (state.timelines[channelId]?.[side] !== cursor) return;
@@ -83,6 +97,7 @@ async function extend(channelId: Id, side: "older" | "newer", cursor: string): P
             ids: side === "older" ? [...added, ...run.ids] : [...run.ids, ...added],
             [side]: page.cursors[side],
             seq: Math.max(run.seq, page.seq),
+            notices: mergeNotices(run.notices, page.notices ?? []),
           };
         });
       },
@@ -113,6 +128,10 @@ function merge(
     const run = state.timelines[channelId];
     if (!run) return;
     setState("timelines", channelId, change(run));
+    if (state.timelines[channelId]?.newer === null) {
+      const told = later.filter(isNotice);
+      setState("timelines", channelId, "notices", (known) => mergeNotices(known, told));
+    }
     for (const event of later) {
       if (event.type !== "message.posted" || !isTopLevel(event.data)) continue;
       if (state.timelines[channelId]?.newer !== null) continue;
@@ -171,7 +190,9 @@ function trim(channelId: Id, keep: number): void {
       }
       const first = kept[0];
       // A message id is a cursor too.
-      if (first) Object.assign(run, { ids: kept, older: first });
+      const from = first ? (draft.messages[first]?.seq ?? 0) : 0;
+      const notices = run.notices.filter((event) => event.seq > from);
+      if (first) Object.assign(run, { ids: kept, older: first, notices });
       else delete draft.timelines[channelId];
     }),
   );
@@ -208,6 +229,7 @@ async function extendThread(channelId: Id, parentId: Id, cursor: string | undefi
       (page, events) => {
         // This answer names no seq. It is at least as new as what was handed on before it was asked for.
         if (!state.messages[parentId]) putMessage(channelId, page.parent, deliveredSeq(channelId), []);
+        setState("following", parentId, page.following);
         for (const reply of page.results) putMessage(channelId, reply, 0, events);
         const listed = page.results.map((reply) => reply.message_id);
         setState("threads", parentId, (thread) => ({

@@ -13,6 +13,9 @@ export type DialogName =
   | { name: "versions"; messageId: Id }
   | { name: "delete-message"; messageId: Id }
   | { name: "settings"; tab?: "profile" | "appearance" | "sessions" }
+  | { name: "forward"; messageId: Id }
+  | { name: "pins"; channelId: Id }
+  | { name: "reactions"; messageId: Id }
   | { name: "shortcuts" }
   | { name: "switcher" };
 

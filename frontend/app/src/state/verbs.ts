@@ -86,9 +86,9 @@ export async function setFollowing(messageId: Id, on: boolean): Promise<void> {
   }
 }
 
-export function goTo(channel: Channel, message?: Id): void {
+export function goTo(channel: Channel, message?: Id, thread?: Id | null): void {
   setDrawer(false);
-  navigate(href({ workspace: channel.workspace_id, channel: channel.id, message }));
+  navigate(href({ workspace: channel.workspace_id, channel: channel.id, message, thread }));
 }
 
 export async function joinChannel(channel: Channel): Promise<void> {
@@ -149,7 +149,7 @@ export async function copyLink(message: Message): Promise<void> {
   if (!channel) return;
   const place =
     message.thread_id && !message.also_in_channel
-      ? { thread: message.thread_id }
+      ? { message: message.message_id, thread: message.thread_id }
       : { message: message.message_id };
   await copyText(location.origin + href({ workspace: channel.workspace_id, channel: channel.id, ...place }));
   toast("Link copied.");
