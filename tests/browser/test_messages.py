@@ -49,6 +49,7 @@ async def test_pins_forwards_links_and_what_the_channel_tells(
     await dialog.get_by_role("button", name="Unpin").click()
     await expect(dialog.get_by_text("Nothing is pinned here")).to_be_visible()
     await ann.page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
     await expect(bob.page.get_by_test_id("channel-pins")).to_have_count(0)
 
     await bob.act("The recipe is here", "Forward message")
@@ -57,6 +58,7 @@ async def test_pins_forwards_links_and_what_the_channel_tells(
     await dialog.get_by_role("combobox", name="To").press("Enter")
     await dialog.get_by_label("Say something about it").fill("for the shelf")
     await dialog.get_by_role("button", name="Forward to #pantry").click()
+    await expect(dialog).to_have_count(0)
     await ann.go_to("pantry")
     told = await ann.sees("for the shelf")
     await expect(told.get_by_test_id("quote").locator("strong", has_text="here")).to_be_visible()

@@ -151,11 +151,12 @@ export function Forward(props: { messageId: Id }): JSX.Element {
 }
 
 export function Pins(props: { channelId: Id }): JSX.Element {
+  let list!: HTMLUListElement;
   const channel = () => state.channels[props.channelId];
   const canUnpin = () => channel()?.is_member === true && !channel()?.archived;
   return (
     <Modal title={`Pinned in ${channel() ? labelOf(channel() as Channel) : ""}`}>
-      <ul class="pin-list" aria-label="Pinned messages">
+      <ul class="pin-list" aria-label="Pinned messages" ref={list} tabIndex={-1}>
         <For
           each={state.pins[props.channelId] ?? []}
           fallback={
@@ -188,7 +189,11 @@ export function Pins(props: { channelId: Id }): JSX.Element {
                   <button
                     type="button"
                     class="btn btn-sm btn-ghost"
-                    onClick={() => void setPinned(pin.message, false)}
+                    onClick={() => {
+                      // The button goes with its row, and focus must stay in the dialog.
+                      list.focus();
+                      void setPinned(pin.message, false);
+                    }}
                   >
                     Unpin
                   </button>
