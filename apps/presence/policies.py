@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from apps.accounts.queries import Status
 from apps.presence.states import PresenceState, State
 
 _DAYS_AHEAD = 9
@@ -34,6 +35,17 @@ class Wishes:
 
 
 NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the database knows of somebody, for those who watch them."""
+
+    wishes: Wishes = NO_WISHES
+    status: Status | None = None
+
+
+NOBODY = Person()
 
 
 def in_dnd(wishes: Wishes, at: datetime) -> bool:

@@ -28,6 +28,16 @@ class Seen(NamedTuple):
     version: int
 
 
+class Beat(NamedTuple):
+    """`known`: the gateway had a lease. False: nothing that it wrote counts or is there, so it writes everyone again.
+
+    `gateways`: all whose lease lives.
+    """
+
+    known: bool
+    gateways: frozenset[str]
+
+
 class Presence(Protocol):
     """Every gateway says what its people are. A gateway's word counts while its lease lives.
 
@@ -35,10 +45,8 @@ class Presence(Protocol):
     lease has run out. All calls take at most MAX_IDS users. All raise PresenceUnavailableError.
     """
 
-    async def beat(self, gateway: str, *, lease_s: float) -> bool:
-        """Renew the lease. False when there was none (any more): nothing that this gateway wrote counts or is there,
-        so it writes everyone again.
-        """
+    async def beat(self, gateway: str, *, lease_s: float) -> Beat:
+        """Renew the lease."""
         ...
 
     async def put(self, gateway: str, states: Mapping[int, State]) -> Mapping[int, Change]:

@@ -16,7 +16,7 @@ from apps.core.clock import now, to_ms
 from apps.presence import policies, registry
 from apps.presence.events import ScheduleJson
 from apps.presence.models import Settings
-from apps.presence.policies import NO_WISHES, Schedule, Wishes
+from apps.presence.policies import NO_WISHES, Person, Schedule, Wishes
 from apps.presence.ports import MAX_IDS, PresenceUnavailableError
 from apps.presence.states import PresenceState as PresenceState  # noqa: PLC0414 - other rooms take the type from here
 from apps.presence.states import State
@@ -42,6 +42,15 @@ def wishes(user_ids: Collection[int]) -> dict[int, Wishes]:
     rows = {row.user_id: row for row in Settings.objects.filter(user_id__in=list(user_ids)[:MAX_IDS])}
     zones = accounts.timezones([user_id for user_id, row in rows.items() if row.dnd_start is not None])
     return {user_id: of_row(row, zones.get(user_id, "")) for user_id, row in rows.items()}
+
+
+def people(user_ids: Collection[int]) -> dict[int, Person]:
+    """What those who watch them are shown besides their state; who has set nothing is left out. At most MAX_IDS."""
+    wanted, statuses = wishes(user_ids), accounts.statuses(user_ids)
+    return {
+        user_id: Person(wanted.get(user_id, NO_WISHES), statuses.get(user_id))
+        for user_id in wanted.keys() | statuses.keys()
+    }
 
 
 def of_row(row: Settings, timezone: str) -> Wishes:

@@ -95,14 +95,15 @@ async def test_people_of_a_dead_gateway_expire(presence: Presence) -> None:
     # what it left behind is no state that anybody comes from
     back = (await presence.put("alive", {ADA: "online"}))[ADA]
     assert (back.before, back.after) == ("offline", "online")
-    assert await presence.beat("dead", lease_s=30) is False, "it must write everyone again"
+    assert await presence.beat("alive", lease_s=30) == (True, {"alive"})
+    assert await presence.beat("dead", lease_s=30) == (False, {"alive", "dead"}), "it must write everyone again"
 
 
 async def test_a_beat_keeps_everyone_however_many(presence: Presence) -> None:
     many = range(1, MAX_IDS + 1)
-    assert await presence.beat("a", lease_s=30) is False
+    assert await presence.beat("a", lease_s=30) == (False, {"a"})
     await presence.put("a", dict.fromkeys(many, "online"))
-    assert await presence.beat("a", lease_s=30) is True
+    assert await presence.beat("a", lease_s=30) == (True, {"a"})
     assert set((await presence.read(many)).keys()) == set(many)
     assert await states(presence, *many) == ["online"] * MAX_IDS
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from apps.presence.ports import Change, Seen
+from apps.presence.ports import Beat, Change, Seen
 from apps.presence.states import State, merged
 
 
@@ -14,11 +14,11 @@ class MemoryPresence:
         self._users: dict[int, dict[str, State]] = {}
         self._version = 0
 
-    async def beat(self, gateway: str, *, lease_s: float) -> bool:
-        now = self._clock()
-        known = self._leases.get(gateway, 0.0) > now
-        self._leases[gateway] = now + lease_s
-        return known
+    async def beat(self, gateway: str, *, lease_s: float) -> Beat:
+        known = self._lives(gateway)
+        self._leases = {name: until for name, until in self._leases.items() if self._lives(name)}
+        self._leases[gateway] = self._clock() + lease_s
+        return Beat(known, frozenset(self._leases))
 
     async def put(self, gateway: str, states: Mapping[int, State]) -> Mapping[int, Change]:
         self._version += 1

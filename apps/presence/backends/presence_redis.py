@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from apps.core import redis
 from apps.presence.breaker import Breaker
-from apps.presence.ports import Change, PresenceUnavailableError, Seen
+from apps.presence.ports import Beat, Change, PresenceUnavailableError, Seen
 from apps.presence.states import State
 
 DEADLINE_S = 0.25
@@ -47,7 +47,7 @@ local known = lives(ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return known and 1 or 0
+return {known and 1 or 0, unpack(redis.call('ZRANGE', KEYS[1], 0, -1))}
 """
 )
 _PUT = (
@@ -97,8 +97,9 @@ class RedisPresence:
         self._connect, self._connect_sync = connect, connect_sync
         self._breaker = breaker or Breaker()
 
-    async def beat(self, gateway: str, *, lease_s: float) -> bool:
-        return bool(await self._run(_BEAT, (), gateway, int(lease_s * 1000), KEPT_S * 1000))
+    async def beat(self, gateway: str, *, lease_s: float) -> Beat:
+        known, *gateways = await self._run(_BEAT, (), gateway, int(lease_s * 1000), KEPT_S * 1000)
+        return Beat(bool(known), frozenset(name.decode() for name in gateways))
 
     async def put(self, gateway: str, states: Mapping[int, State]) -> Mapping[int, Change]:
         version, *codes = await self._run(
