@@ -227,6 +227,7 @@ MESSAGE_REACTIONS_MAX = 2_000  # a row holds them, and every page of history rea
 AUTH_RATE_FACTOR = float(
     os.environ.get("AUTH_RATE_FACTOR", "1")
 )  # scales the limits of sign-in, sign-up, reset, refresh
+TYPING_MAX_FOLLOWERS = int(os.environ.get("TYPING_MAX_FOLLOWERS", "200"))
 FRAME_MAX_BYTES = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SEQUENCED_DEADLINE_S = float(os.environ.get("SEQUENCED_DEADLINE_S", "3"))  # REST answers 202 after it

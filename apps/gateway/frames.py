@@ -87,6 +87,27 @@ class Mark(Frame, frozen=True, kw_only=True, tag="mark"):
     version: Seq = 0
 
 
+class Watch(Frame, frozen=True, kw_only=True, tag="watch"):
+    """Whose presence the client wants to hear of, instead of whom it named before."""
+
+    id: Tag = None
+    users: Annotated[list[Id], msgspec.Meta(max_length=500)]
+
+
+class Active(Frame, frozen=True, kw_only=True, tag="active"):
+    """Whether somebody is at this device: no answer."""
+
+    on: bool
+
+
+class Typing(Frame, frozen=True, kw_only=True, tag="typing"):
+    """No answer but an error."""
+
+    channel_id: Id
+    thread_id: Id | None = None
+    on: bool = True
+
+
 class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     streams: Streams
 
@@ -95,7 +116,9 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     id: Tag = None
 
 
-ClientFrame = Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Mark | Ack | Ping
+ClientFrame = (
+    Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Mark | Watch | Active | Typing | Ack | Ping
+)
 
 
 # -- server to client
@@ -162,6 +185,28 @@ class Signal(Frame, frozen=True, kw_only=True, tag="signal"):
     data: Any
 
 
+class Status(msgspec.Struct, frozen=True):
+    emoji: str
+    text: str
+    expires_at: int | None
+
+
+class PresenceOf(msgspec.Struct, frozen=True):
+    state: Literal["online", "away", "offline"]
+    dnd: bool
+    status: Status | None
+
+
+class Watching(Frame, frozen=True, kw_only=True, tag="watching"):
+    """Of those who were not watched before; who is offline with nothing else to say is left out.
+
+    Written by apps.gateway.presence, not through this type.
+    """
+
+    id: Tag
+    users: dict[str, PresenceOf]
+
+
 class Gone(Frame, frozen=True, kw_only=True, tag="gone"):
     stream: str
 
@@ -183,7 +228,7 @@ class Reconnect(Frame, frozen=True, kw_only=True, tag="reconnect"):
 
 
 ServerFrame = (
-    Hello | Subscribed | Resync | Sent | Ok | Event | Signal | Gone | Pong | Error | Reconnect
+    Hello | Subscribed | Resync | Sent | Ok | Event | Signal | Watching | Gone | Pong | Error | Reconnect
 )  # what a client may get
 
 _decoder = msgspec.json.Decoder(ClientFrame)

@@ -26,6 +26,7 @@ from apps.gateway import frames, server
 from apps.gateway.acks import Acknowledgements
 from apps.gateway.metrics import Stats
 from apps.gateway.ports import Notified, Presenter
+from apps.gateway.presence import Presence
 from apps.gateway.stream import Socket, Stream, Writing
 from apps.messaging.ports import Head, Store, StoreUnavailableError
 
@@ -88,6 +89,7 @@ class Hub:
         self.streams: dict[str, Stream] = {}
         self.connected = 0  # handshakes included
         self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
+        self.presence: Presence | None = None  # the registry joins them
         self._store, self._broadcast, self._presenter = store, broadcast, presenter
         self._heads = Batcher[str, Head](lambda streams: self._store().heads(streams), under_way=2)
         self._silent_s = heartbeat_s * 2.5
@@ -104,6 +106,7 @@ class Hub:
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._controls: Mapping[str, Callable[[Stream, Sequenced], None]] = {
+            "message.posted": self._on_posted,
             "channel.member_joined": self._on_member_joined,
             "channel.member_left": self._on_member_left,
             "membership.removed": self._on_membership_removed,
@@ -114,6 +117,7 @@ class Hub:
             "session.revoked": self._on_revoked,
             "session.claimed": self._on_claimed,
             "session.owed": self._on_owed,
+            "typing": self._on_typing,
         }
 
     # -- sockets ----------------------------------------------------------------------------------------------------
@@ -129,6 +133,8 @@ class Hub:
         socket.seen = self.tick
         self.users.setdefault(socket.user_id, []).append(socket)
         self._buckets[socket.number % _IDLE_BUCKETS][socket] = None
+        if self.presence is not None:
+            self.presence.engine.arrived(socket)
         stream = self._stream(names.user(socket.user_id))
         stream.watched = True
         with contextlib.suppress(
@@ -148,6 +154,8 @@ class Hub:
         socket.streams = {}
         socket.claims = None
         self._held.pop(socket, None)
+        if self.presence is not None:
+            self.presence.engine.left(socket)
         self._buckets[socket.number % _IDLE_BUCKETS].pop(socket, None)
         mine = self.users.get(socket.user_id)
         if mine is not None and socket in mine:
@@ -166,6 +174,7 @@ class Hub:
     def on_held(self, socket: Socket, size: int) -> None:
         """The socket's connection holds `size` bytes back, since the other end reads slowly."""
         if socket not in self._held:
+            socket.held = True
             self._held[socket] = (socket.connection.taken(), time.monotonic())
         if size > self.queue_bytes and not socket.closed:
             self._slow.append(socket)
@@ -436,6 +445,20 @@ class Hub:
             stream.signals[f"{ephemeral.type} {ephemeral.key}"] = server.frame(frames.encode(signal))
             self._soon(stream)
 
+    def signal(self, name: str, kind: str, data: object) -> None:
+        """To whoever follows the stream here; a later one of the same kind takes its place while it waits."""
+        stream = self.streams.get(name)
+        if stream is not None and stream.followers:
+            if stream.signals is None:
+                stream.signals = {}
+            frame = frames.Signal(stream=name, type=kind, data=data)
+            stream.signals[f"{kind} "] = server.frame(frames.encode(frame))
+            self._soon(stream)
+
+    def followers(self, name: str) -> int:
+        stream = self.streams.get(name)
+        return 0 if stream is None else len(stream.followers)
+
     # -- repair -----------------------------------------------------------------------------------------------------
 
     def _behind(self, stream: Stream, seq: int) -> None:
@@ -693,6 +716,16 @@ class Hub:
 
     # -- lost rights ------------------------------------------------------------------------------------------------
 
+    def _on_posted(self, stream: Stream, event: Sequenced) -> None:
+        envelope = event.envelope
+        if self.presence is not None and envelope.actor_id is not None:
+            thread_id = None if envelope.thread is None else envelope.thread[0]
+            self.presence.chatter.posted(stream.name, envelope.actor_id, thread_id)
+
+    def _on_typing(self, stream: Stream, ephemeral: Ephemeral) -> None:
+        if self.presence is not None:
+            self.presence.chatter.heard(stream.name, ephemeral.body)
+
     def _on_member_left(self, stream: Stream, event: Sequenced) -> None:
         self._cut(int(msgspec.msgpack.decode(event.envelope.body)["user_id"]), [stream.name])
 
@@ -706,6 +739,9 @@ class Hub:
         place = names.parse(stream.name)
         if place is not None and place.kind == "u":
             self._cut_workspace(place.id, int(msgspec.msgpack.decode(event.envelope.body)["workspace_id"]))
+            if self.presence is not None:
+                sockets = list(self.users.get(place.id, ()))
+                self._keep(asyncio.get_running_loop().create_task(self.presence.recheck(sockets)))
 
     def _on_member_joined(self, stream: Stream, event: Sequenced) -> None:
         for socket in self.users.get(int(msgspec.msgpack.decode(event.envelope.body)["user_id"]), ()):
@@ -717,6 +753,8 @@ class Hub:
         body = msgspec.msgpack.decode(event.envelope.body)
         if body.get("active") is False:
             self._cut_workspace(int(body["user_id"]), int(body["workspace_id"]))
+            if self.presence is not None:
+                self.presence.engine.conceal(int(body["user_id"]))
         elif body.get("role") == "guest":
             self._cut_workspace(int(body["user_id"]), int(body["workspace_id"]), only_previews=True)
 
@@ -829,6 +867,7 @@ class Hub:
             connection = socket.connection
             if not connection.buffered():
                 del self._held[socket]
+                socket.held = False
             elif connection.taken() != taken:
                 self._held[socket] = (connection.taken(), now)
             elif now - since >= self.stalled_s:

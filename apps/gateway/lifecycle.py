@@ -28,7 +28,10 @@ def _collector() -> GatewayCollector:
 def start() -> None:
     """In the event loop that serves the sockets, before the server listens."""
     _collector()
-    registry.hub().start()
+    hub = registry.hub()
+    hub.start()
+    if hub.presence is not None:
+        hub.presence.start()
     _upkeep().start()
 
 
@@ -47,5 +50,8 @@ async def drain(window_s: float) -> None:
 
 async def stop() -> None:
     await _upkeep().stop()
-    await registry.hub().stop()
+    hub = registry.hub()
+    if hub.presence is not None:
+        await hub.presence.stop()
+    await hub.stop()
     await reads.buffer().close()

@@ -12,9 +12,13 @@ from apps.eventlog.registry import broadcast
 from apps.gateway.hub import Hub
 from apps.gateway.notified import Nobody
 from apps.gateway.ports import Gateways, Notified
+from apps.gateway.presence import Presence, load
 from apps.gateway.presenter import MessagingPresenter
 from apps.gateway.proofs import Proofs
 from apps.messaging.registry import store
+from apps.presence.chatter import Chatter
+from apps.presence.engine import Engine
+from apps.presence.registry import presence
 
 _OTHER_FILES = 512  # what a process needs besides its sockets
 
@@ -22,7 +26,7 @@ _OTHER_FILES = 512  # what a process needs besides its sockets
 @functools.cache
 def hub() -> Hub:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return Hub(
+    made = Hub(
         gateway=settings.GATEWAY_ID or f"{socket.gethostname()}-{os.getpid()}",
         store=store,
         broadcast=broadcast,
@@ -34,6 +38,16 @@ def hub() -> Hub:
         heartbeat_s=settings.HEARTBEAT_S,
         ack_deadline_s=settings.ACK_DEADLINE_S,
     )
+    made.presence = Presence(
+        Engine(made.gateway, presence=presence, broadcast=broadcast, load=load),
+        Chatter(
+            broadcast=broadcast,
+            signal=lambda stream, data: made.signal(stream, "typing", {"typing": data}),
+            followers=made.followers,
+            max_followers=settings.TYPING_MAX_FOLLOWERS,
+        ),
+    )
+    return made
 
 
 @functools.cache

@@ -302,10 +302,24 @@ class Session(Socket):
                 for name in frame.streams:
                     self.hub.leave(self, name)
                 self.answer(frames.Ok(id=frame.id))
+            case frames.Watch() | frames.Active() | frames.Typing():
+                await self._presence(principal, frame)
             case _ if (command := commands.COMMANDS.get(type(frame))) is not None:
                 await self._guard(getattr(frame, "id", None), self._command(command, principal, frame))
             case _:
                 await self._late(principal, frame)
+
+    async def _presence(self, principal: Principal, frame: frames.Watch | frames.Active | frames.Typing) -> None:
+        presence = self.hub.presence
+        if presence is None:
+            return
+        match frame:
+            case frames.Watch():
+                await self._guard(frame.id, presence.watch(self, principal, frame))
+            case frames.Typing():
+                await self._guard(None, presence.typing(principal, frame))
+            case _:
+                presence.engine.active(self, on=frame.on)
 
     async def _late(self, principal: Principal, frame: frames.ClientFrame) -> None:
         """What belongs to the beginning, or came before it was over."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from apps.eventlog.events import Sequenced
+from apps.gateway import server
 from apps.gateway.server import Connection
 
 RING_EVENTS = 1024
@@ -39,6 +40,7 @@ class Socket:
     number          later sockets have greater ones, at whichever gateway
     claims          for each follow under way: its streams -> False once the right to it was lost meanwhile
     previews        streams followed by right of the role, not of a membership
+    held            the other end reads slowly: its connection holds bytes back
     seen            the hub's tick at the last frame that came
     acked           what the client acknowledged, by stream
     owed            messages that its user must not miss, until it acknowledges them
@@ -49,6 +51,7 @@ class Socket:
         "claims",
         "closed",
         "connection",
+        "held",
         "number",
         "owed",
         "previews",
@@ -65,6 +68,7 @@ class Socket:
 
     def __init__(self) -> None:
         self.user_id = 0
+        self.held = False
         self.proof_id: int | None = None
         self.session = ""
         self.number = 0
@@ -82,6 +86,11 @@ class Socket:
 
     def close(self, code: int) -> None:
         self.connection.close(code)
+
+    def tell(self, data: bytes) -> None:
+        """Presence of those whom this socket named, as JSON."""
+        text = b'{"t":"signal","stream":"u:%d","type":"presence","data":%s}' % (self.user_id, data)
+        self.write(server.frame(text))
 
 
 class Stream:

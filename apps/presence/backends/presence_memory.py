@@ -45,6 +45,7 @@ class MemoryPresence:
         return self.read_now(user_ids)
 
     def read_now(self, user_ids: Collection[int]) -> Mapping[int, Seen]:
+        self._version += 1
         return {user_id: Seen(self._merged(user_id), self._version) for user_id in user_ids}
 
     def _lives(self, gateway: str) -> bool:

@@ -6,12 +6,52 @@ export type StreamName = string;
 export type Role = "owner" | "admin" | "member" | "guest";
 export type ChannelKind = "public" | "private" | "dm" | "group_dm";
 
+export interface Status {
+  emoji: string;
+  text: string;
+  expires_at: number | null;
+}
+
 export interface User {
   id: Id;
   name: string;
   email?: string;
   is_bot: boolean;
   created_at: number;
+  timezone: string;
+  status: Status | null;
+}
+
+export type PresenceKind = "online" | "away" | "offline";
+
+export interface Presence {
+  state: PresenceKind;
+  dnd: boolean;
+  status: Status | null;
+}
+
+/** Times of day as "22:00", in the person's time zone; 0 is Monday. */
+export interface DndSchedule {
+  start: string;
+  end: string;
+  days: number[];
+}
+
+export interface Dnd {
+  on: boolean;
+  until: number | null;
+  schedule: DndSchedule | null;
+}
+
+export interface MyPresence {
+  away: boolean;
+  state: PresenceKind;
+}
+
+export interface Typist {
+  user_id: Id;
+  thread_id: Id | null;
+  for_ms: number;
 }
 
 export interface Workspace {
@@ -32,6 +72,8 @@ export interface Member {
   is_bot: boolean;
   active: boolean;
   joined_at: number;
+  timezone?: string;
+  status?: Status | null;
 }
 
 export interface ChannelInfo {
@@ -283,6 +325,9 @@ interface EventData {
   "workspace.member_updated": Member & { workspace_id: Id };
   "workspace.joined": { workspace_id: Id };
   "workspace.left": { workspace_id: Id };
+  "status.changed": { status: Status | null };
+  "dnd.changed": { until: number | null; schedule: DndSchedule | null };
+  "away.changed": { away: boolean };
 }
 
 export type EventType = keyof EventData;
@@ -324,6 +369,9 @@ export type ClientFrame =
   | { t: "delete"; id: number; message_id: Id }
   | { t: "react"; id: number; message_id: Id; emoji: string; on: boolean }
   | { t: "mark"; channel_id: Id; thread_id?: Id; n: number; version?: number }
+  | { t: "watch"; id: number; users: Id[] }
+  | { t: "active"; on: boolean }
+  | { t: "typing"; channel_id: Id; thread_id?: Id; on?: boolean }
   | { t: "ack"; streams: Record<StreamName, number> }
   | { t: "ping"; id: number };
 
@@ -360,6 +408,17 @@ export interface AckFrame {
   timestamp: number;
 }
 
+export interface WatchingFrame {
+  t: "watching";
+  id: number;
+  users: Record<Id, Presence>;
+}
+
+/** Worth nothing a moment later. A type that this client does not know yet must be passed over. */
+export type SignalFrame =
+  | { t: "signal"; stream: StreamName; type: "presence"; data: Record<Id, Presence> }
+  | { t: "signal"; stream: StreamName; type: "typing"; data: { typing: Typist[] } };
+
 export type ServerFrame =
   | HelloFrame
   | SubscribedFrame
@@ -367,6 +426,8 @@ export type ServerFrame =
   | AckFrame
   | { t: "ok"; id: number }
   | EventFrame
+  | WatchingFrame
+  | SignalFrame
   | { t: "gone"; stream: StreamName }
   | { t: "pong"; id: number }
   | ErrorFrame

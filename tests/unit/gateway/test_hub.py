@@ -493,8 +493,8 @@ async def test_ephemeral_events_coalesce_and_spare_the_slow(world: World, hub: H
     publish(world, 1)
     await settle()
     for text in ("a", "b"):
-        world.broadcast.signal("c:1", "typing", "user 5", msgspec.msgpack.encode({"text": text}))
-    world.broadcast.signal("c:1", "typing", "user 6", msgspec.msgpack.encode({"text": "c"}))
+        world.broadcast.signal("c:1", "weather", "user 5", msgspec.msgpack.encode({"text": text}))
+    world.broadcast.signal("c:1", "weather", "user 6", msgspec.msgpack.encode({"text": "c"}))
     await until(lambda: len(quick.connection.frames()) > 1)
     signals = [frame for frame in quick.connection.frames() if frame["t"] == "signal"]
     assert [signal["data"]["text"] for signal in signals] == ["b", "c"]
