@@ -9,7 +9,7 @@ from django.test import override_settings
 from apps.core import redis
 from apps.presence.backends.presence_memory import MemoryPresence
 from apps.presence.backends.presence_redis import RedisPresence
-from apps.presence.ports import MAX_IDS, Presence, PresenceUnavailableError
+from apps.presence.ports import MAX_IDS, Beat, Presence, PresenceUnavailableError
 from apps.presence.states import State
 from deploy.services import Services
 from tests.harness.fixtures import require_servers
@@ -95,15 +95,17 @@ async def test_people_of_a_dead_gateway_expire(presence: Presence) -> None:
     # what it left behind is no state that anybody comes from
     back = (await presence.put("alive", {ADA: "online"}))[ADA]
     assert (back.before, back.after) == ("offline", "online")
-    assert await presence.beat("alive", lease_s=30) == (True, {"alive"})
-    assert await presence.beat("dead", lease_s=30) == (False, {"alive", "dead"}), "it must write everyone again"
+    assert await presence.beat("alive", lease_s=30) == Beat(True, frozenset({"alive"}))
+    assert await presence.beat("dead", lease_s=30) == Beat(False, frozenset({"alive", "dead"})), (
+        "it must write everyone again"
+    )
 
 
 async def test_a_beat_keeps_everyone_however_many(presence: Presence) -> None:
     many = range(1, MAX_IDS + 1)
-    assert await presence.beat("a", lease_s=30) == (False, {"a"})
+    assert await presence.beat("a", lease_s=30) == Beat(False, frozenset({"a"}))
     await presence.put("a", dict.fromkeys(many, "online"))
-    assert await presence.beat("a", lease_s=30) == (True, {"a"})
+    assert await presence.beat("a", lease_s=30) == Beat(True, frozenset({"a"}))
     assert set((await presence.read(many)).keys()) == set(many)
     assert await states(presence, *many) == ["online"] * MAX_IDS
 

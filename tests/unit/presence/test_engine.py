@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 class Socket:
     def __init__(self, user_id: int) -> None:
         self.user_id, self.held = user_id, False
-        self.frames: list[dict] = []
+        self.frames: list[dict[str, Any]] = []
 
     def tell(self, data: bytes) -> None:
         self.frames.append(msgspec.json.decode(data))
@@ -31,7 +32,7 @@ class Socket:
 
 class Wire:
     def __init__(self) -> None:
-        self.handlers: dict[str, list] = {}
+        self.handlers: dict[str, list[Any]] = {}
         self.sent: list[str] = []
 
     async def subscribe(self, stream, handler) -> None:
@@ -98,8 +99,8 @@ def world() -> World:
     return World()
 
 
-async def watching(gateway: Engine, socket: Socket, *user_ids: int) -> dict:
-    return msgspec.json.decode(await gateway.watch(socket, user_ids))
+async def watching(gateway: Engine, socket: Socket, *user_ids: int) -> dict[str, Any]:
+    return msgspec.json.decode(await gateway.watch(socket, user_ids), type=dict[str, Any])
 
 
 async def test_who_watches_gets_a_snapshot_and_then_the_changes_across_gateways(world: World) -> None:

@@ -9,7 +9,7 @@ keys = st.builds(Key, st.integers(1, 4), st.sampled_from([None, 7]))
 maps = st.dictionaries(keys, st.tuples(st.integers(1, 20_000), st.booleans()), max_size=6).map(Typists)
 
 
-def merged(*several: Typists) -> dict:
+def merged(*several: Typists) -> dict[Key, tuple[int, bool]]:
     made = Typists()
     for one in several:
         made.merge(one.stamps)
