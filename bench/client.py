@@ -145,6 +145,8 @@ class SocketClient:
         self.counters = Counters()
         self.hello: Json = {}
         self.fatal: int | None = None
+        self.on_binary: Callable[[bytes], None] = lambda _frame: None
+        self.on_ready: Callable[[], None] = lambda: None
         self._token = token
         self._on_event = on_event
         self._auth = auth
@@ -269,6 +271,15 @@ class SocketClient:
             self._spawn(self._write_send(entry))
         return entry.acked
 
+    async def send_binary(self, frame: bytes) -> None:
+        """Raises ConnectionClosedError."""
+        if self._connection is None:
+            raise ConnectionClosedError("not connected")
+        try:
+            await self._connection.send(frame)
+        except ConnectionClosed as error:
+            raise ConnectionClosedError(str(error)) from error
+
     async def edit(self, message_id: str, text: str) -> Json:
         return await self.command({"t": "edit", "message_id": message_id, "text": text})
 
@@ -378,9 +389,12 @@ class SocketClient:
                         )
                     heartbeat = asyncio.create_task(self._beat())
                     try:
-                        async for text in connection:
+                        async for message in connection:
                             attempt = 0
-                            self._receive(json.loads(text))
+                            if isinstance(message, bytes):
+                                self.on_binary(message)
+                            else:
+                                self._receive(json.loads(message))
                             self._changed.set()
                     finally:
                         heartbeat.cancel()
@@ -466,6 +480,7 @@ class SocketClient:
             streams = {stream: self.last.get(stream) for stream in self._wanted}
             self._spawn(self._quietly({"t": "subscribe", "id": self._id(), "streams": streams}))
         self._ready.set()
+        self.on_ready()
         for entry in list(self._outbox.values()):
             self._spawn(self._write_send(entry))
 

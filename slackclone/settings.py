@@ -265,6 +265,7 @@ INSTALLED_APPS = [
     "apps.notifications",
     "apps.presence",
     "apps.search",
+    "apps.canvas",
     "apps.gateway",
     "apps.delivery",
     "apps.botapi",

@@ -137,7 +137,8 @@ class PlainConnection:
             while self._waiting:
                 frames = self._waiting.popleft()
                 for payload in server.payloads(frames):
-                    await self._consumer.base_send({"type": "websocket.send", "text": payload.decode()})
+                    kind = "text" if isinstance(payload, str) else "bytes"
+                    await self._consumer.base_send({"type": "websocket.send", kind: payload})
                 self._bytes -= len(frames)
                 self._taken += len(frames)
             if self.closing:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 
 import msgspec
 
+from apps.canvas import actions as canvas
 from apps.core.batching import Batcher
 from apps.core.errors import UnavailableError
 from apps.eventlog import streams as names
@@ -24,6 +25,7 @@ from apps.eventlog.events import Batch, Ephemeral, Sequenced
 from apps.eventlog.ports import Broadcast
 from apps.gateway import frames, server
 from apps.gateway.acks import Acknowledgements
+from apps.gateway.canvases import AWARE, Canvases
 from apps.gateway.metrics import Stats
 from apps.gateway.ports import Notified, Presenter
 from apps.gateway.presence import Presence
@@ -113,7 +115,10 @@ class Hub:
             "workspace.left": self._on_workspace_left,
             "workspace.member_updated": self._on_member_updated,
         }
+        self.canvases = Canvases()
         self._internal: Mapping[str, Callable[[Stream, Ephemeral], None]] = {
+            canvas.UPDATED: self.canvases.on_update,
+            AWARE: self.canvases.on_awareness,
             "session.revoked": self._on_revoked,
             "session.claimed": self._on_claimed,
             "session.owed": self._on_owed,
@@ -145,6 +150,7 @@ class Hub:
     def detach(self, socket: Socket) -> None:
         """Forget a socket that is gone. Idempotent."""
         socket.closed = True
+        self.canvases.forget(socket)
         if socket.owed is not None:
             self.acks.closed(socket)
         for stream in socket.streams.values():

@@ -41,16 +41,23 @@ def frame(payload: bytes, opcode: int = _OPCODE_TEXT) -> bytes:
     return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
-def payloads(frames: bytes) -> Iterator[bytes]:
-    """The payloads of frames made by `frame`, joined."""
+def binary(payload: bytes) -> bytes:
+    """One frame that is no text."""
+    return frame(payload, _OPCODE_BINARY)
+
+
+def payloads(frames: bytes) -> Iterator[str | bytes]:
+    """The payloads of frames made by `frame`, joined: texts and bytes."""
     position = 0
     while position < len(frames):
+        text = frames[position] & 0x0F == _OPCODE_TEXT
         size, position = frames[position + 1], position + 2
         if size == 126:  # noqa: PLR2004
             size, position = int.from_bytes(frames[position : position + 2], "big"), position + 2
         elif size == 127:  # noqa: PLR2004
             size, position = int.from_bytes(frames[position : position + 8], "big"), position + 8
-        yield frames[position : position + size]
+        payload = frames[position : position + size]
+        yield payload.decode() if text else payload
         position += size
 
 

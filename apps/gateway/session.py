@@ -81,7 +81,7 @@ class Session(Socket):
     def on_message(self, payload: bytes, *, text: bool) -> None:
         self._count()
         if not text:
-            self._malformed(None, "Frames are JSON texts.")
+            self._on_binary(payload)
             return
         try:
             frame = frames.decode(payload)
@@ -96,6 +96,11 @@ class Session(Socket):
             pass
         else:
             self._enqueue(frame)
+
+    def _on_binary(self, payload: bytes) -> None:
+        principal = self.principal
+        if principal is None or not self.hub.canvases.on_frame(self, principal, payload, tick=self.hub.tick):
+            self._malformed(None, "Frames are JSON texts, or those of a canvas.")
 
     def on_ping(self) -> None:
         """A library's own heartbeat is a sign of life like any frame."""

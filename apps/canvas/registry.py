@@ -1,0 +1,10 @@
+"""The process's one writer."""
+
+import functools
+
+from apps.canvas.writer import Writer
+
+
+@functools.cache
+def writer() -> Writer:
+    return Writer()
