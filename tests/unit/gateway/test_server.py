@@ -312,7 +312,8 @@ async def test_an_app_that_knows_nothing_of_it_is_served_as_ever() -> None:
 
 def test_joined_frames_come_apart_again() -> None:
     texts = [b"", b"a", b"b" * 125, b"c" * 126, b"d" * 65_535, b"e" * 65_536]
-    assert list(server.payloads(b"".join(map(server.frame, texts)))) == texts
+    frames = b"".join(map(server.frame, texts)) + server.binary(b"\xff")
+    assert list(server.payloads(frames)) == [*(text.decode() for text in texts), b"\xff"]
 
 
 async def test_the_server_runs_and_ends_with_sockets_open() -> None:
