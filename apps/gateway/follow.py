@@ -48,11 +48,17 @@ async def follow(
             if previews:
                 socket.previews = (socket.previews or set()) | previews
             return (
-                {name: place for name, place in places.items() if claims[name]},
+                {name: _as_it_is_now(opened[name], place) for name, place in places.items() if claims[name]},
                 [name for name in wanted if not claims.get(name) or name not in allowed],
             )
     finally:
         socket.claims = [other for other in socket.claims or () if other is not claims] or None
+
+
+def _as_it_is_now(stream: Stream, place: frames.Place) -> frames.Place:
+    """The mode may have changed while other streams were joined."""
+    mode: frames.Way = "push" if stream.pull is None else "pull"
+    return place if place.mode == mode else frames.Place(seq=place.seq, count=place.count, mode=mode)
 
 
 def _in_scope(principal: Principal, place: names.Stream) -> bool:

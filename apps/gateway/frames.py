@@ -112,12 +112,32 @@ class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     streams: Streams
 
 
+class Pull(Frame, frozen=True, kw_only=True, tag="pull"):
+    id: Tag = None
+    stream: StreamName
+    after: Seq
+
+
 class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     id: Tag = None
 
 
 ClientFrame = (
-    Auth | Resume | Subscribe | Unsubscribe | Send | Edit | Delete | React | Mark | Watch | Active | Typing | Ack | Ping
+    Auth
+    | Resume
+    | Subscribe
+    | Unsubscribe
+    | Send
+    | Edit
+    | Delete
+    | React
+    | Mark
+    | Watch
+    | Active
+    | Typing
+    | Ack
+    | Pull
+    | Ping
 )
 
 
@@ -133,12 +153,15 @@ class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     resumed: bool
 
 
+Way = Literal["push", "pull"]
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a stream stood when it was joined; events after `seq` follow."""
 
     seq: int
     count: int
-    mode: Literal["push", "pull"] = "push"
+    mode: Way = "push"
 
 
 class Subscribed(Frame, frozen=True, kw_only=True, tag="subscribed"):
@@ -150,6 +173,26 @@ class Subscribed(Frame, frozen=True, kw_only=True, tag="subscribed"):
 class Resync(Frame, frozen=True, kw_only=True, tag="resync"):
     stream: str
     seq: int
+
+
+class Mode(Frame, frozen=True, kw_only=True, tag="mode"):
+    """From here on events of the stream are pushed, or are there to be pulled; those up to `seq` were, or are."""
+
+    stream: str
+    mode: Way
+    seq: int
+    count: int
+
+
+class Pulled(Frame, frozen=True, kw_only=True, tag="pulled"):
+    """The events up to `seq` came before this; `head` and `count` say where the stream stands."""
+
+    id: Tag
+    stream: str
+    seq: int
+    head: int
+    count: int
+    mode: Way
 
 
 class Sent(Frame, frozen=True, kw_only=True, tag="ack"):
@@ -228,7 +271,20 @@ class Reconnect(Frame, frozen=True, kw_only=True, tag="reconnect"):
 
 
 ServerFrame = (
-    Hello | Subscribed | Resync | Sent | Ok | Event | Signal | Watching | Gone | Pong | Error | Reconnect
+    Hello
+    | Subscribed
+    | Resync
+    | Mode
+    | Pulled
+    | Sent
+    | Ok
+    | Event
+    | Signal
+    | Watching
+    | Gone
+    | Pong
+    | Error
+    | Reconnect
 )  # what a client may get
 
 _decoder = msgspec.json.Decoder(ClientFrame)

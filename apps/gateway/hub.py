@@ -9,6 +9,7 @@ a `resync`.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 import time
@@ -23,13 +24,13 @@ from apps.core.errors import UnavailableError
 from apps.eventlog import streams as names
 from apps.eventlog.events import Batch, Ephemeral, Sequenced
 from apps.eventlog.ports import Broadcast
-from apps.gateway import frames, server
+from apps.gateway import frames, hot, server
 from apps.gateway.acks import Acknowledgements
 from apps.gateway.canvases import AWARE, Canvases
 from apps.gateway.metrics import Stats
 from apps.gateway.ports import Notified, Presenter
 from apps.gateway.presence import Presence
-from apps.gateway.stream import Socket, Stream, Writing
+from apps.gateway.stream import Pull, Socket, Stream, Writing
 from apps.messaging.ports import Head, Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Hub:
         stalled_s: float = 8.0,
         heartbeat_s: float = 30.0,
         ack_deadline_s: float = 5.0,
+        hot_limits: hot.Limits = hot.NEVER,
     ) -> None:
         self.gateway = gateway
         self.heartbeat_ms = int(heartbeat_s * 1000)
@@ -102,6 +104,8 @@ class Hub:
         self._slow: list[Socket] = []
         self._dirty: dict[Stream, None] = {}
         self._writing: dict[Stream, None] = {}
+        self._hot_limits = hot_limits
+        self._gauges: dict[Stream, hot.Gauge] = {}
         self._flush_at = 0.0
         self._flush_timer: asyncio.Handle | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -155,6 +159,8 @@ class Hub:
             self.acks.closed(socket)
         for stream in socket.streams.values():
             stream.followers.pop(socket, None)
+            if stream.pull is not None:
+                stream.pull.places.pop(socket, None)
             if stream.idle:
                 stream.idle_tick = self.tick
         socket.streams = {}
@@ -229,7 +235,8 @@ class Hub:
         stream.pending.clear()
         stream.followers[socket] = None
         socket.streams[stream.name] = stream
-        return frames.Place(seq=stream.seq or 0, count=stream.count)
+        mode: frames.Way = "push" if stream.pull is None else "pull"
+        return frames.Place(seq=stream.seq or 0, count=stream.count, mode=mode)
 
     def leave(self, socket: Socket, name: str) -> bool:
         stream = socket.streams.pop(name, None)
@@ -239,10 +246,11 @@ class Hub:
             socket.previews.discard(name)
         if stream.pending:
             self._write_out(stream)
-        elif stream.writing is not None and socket in stream.writing.left:
-            del stream.writing.left[socket]
-            _write_to(socket, stream.writing.parts)
+        else:
+            self._hurry(stream, socket)
         stream.followers.pop(socket, None)
+        if stream.pull is not None:
+            stream.pull.places.pop(socket, None)
         if stream.idle:
             stream.idle_tick = self.tick
         return True
@@ -411,12 +419,17 @@ class Hub:
     def _advance(self, stream: Stream, events: Sequence[Sequenced]) -> None:
         """Take in the next events of a stream, in order."""
         stream.active_tick = self.tick
+        if len(stream.followers) >= self._hot_limits.followers:
+            stream.recent += len(events)
+            if stream not in self._gauges:
+                self._gauges[stream] = hot.Gauge()
         for event in events:
             frame = server.frame(self._presenter.present(event))
             stream.seq, stream.count = event.seq, event.count
             self._ring_grew(stream.push(frame))
             if stream.followers:
-                stream.pending.append(frame)
+                if stream.pull is None:
+                    stream.pending.append(frame)
                 if event.envelope.type == "message.posted":
                     self._expect_acks(stream, event, frame)
             control = self._controls.get(event.envelope.type)
@@ -435,6 +448,10 @@ class Hub:
             return  # not to be read: apps.messaging has said so
         for socket in concerned:
             self.acks.expect(socket, stream.name, event.seq, frame)
+            if stream.pull is not None:
+                # It can't wait for the next pull: its seq tells the client to pull now.
+                self._hurry(stream, socket)
+                socket.write(frame)
 
     def _ring_grew(self, size: int) -> None:
         self.stats.ring_bytes += size
@@ -541,8 +558,9 @@ class Hub:
         stream.seq = max(seq, stream.seq or 0)
         stream.pending.clear()
         self._ring_grew(-stream.trim())
-        self._tell(stream.followers, frames.Resync(stream=stream.name, seq=stream.seq))
-        self.stats.resyncs += len(stream.followers)
+        if stream.pull is None:  # who pulls will ask, and is told then
+            self._tell(stream.followers, frames.Resync(stream=stream.name, seq=stream.seq))
+            self.stats.resyncs += len(stream.followers)
 
     async def check(self, checked: Sequence[Stream]) -> None:
         """Fetch what the broadcast lost without a trace: the store's heads tell. Raises UnavailableError."""
@@ -641,9 +659,11 @@ class Hub:
                 return
 
     def _write_some(self, writing: Writing) -> None:
-        left, parts, signals, held = writing.left, writing.parts, writing.signals, self._held
+        left, parts, signals, held, before = writing.left, writing.parts, writing.signals, self._held, writing.before
         for _ in range(min(_TURN_STEP, len(left))):
             socket, _none = left.popitem()
+            if before is not None and (first := before.get(socket)):
+                socket.write(first)
             for part in parts:
                 socket.write(part)
             if signals and socket not in held:
@@ -654,12 +674,25 @@ class Hub:
         self._writing.pop(stream, None)
         stream.due = _rested(writing.started, writing.events)
 
-    def _write_out(self, stream: Stream) -> None:
-        """Give the followers all that waits for them, each in one write."""
+    def _hurry(self, stream: Stream, socket: Socket) -> None:
+        """Give one follower now what a write under way still has for it."""
+        writing = stream.writing
+        if writing is not None and socket in writing.left:
+            del writing.left[socket]
+            if writing.before is not None and (first := writing.before.get(socket)):
+                socket.write(first)
+            for part in writing.parts:
+                socket.write(part)
+
+    def _finish_writing(self, stream: Stream) -> None:
         if stream.writing is not None:
             while stream.writing.left:
                 self._write_some(stream.writing)
             self._end_writing(stream, stream.writing)
+
+    def _write_out(self, stream: Stream) -> None:
+        """Give the followers all that waits for them, each in one write."""
+        self._finish_writing(stream)
         self._dirty.pop(stream, None)
         started = time.perf_counter()
         pending, stream.pending = stream.pending, []
@@ -719,6 +752,102 @@ class Hub:
         """Close a socket that must get nothing more from now on."""
         self.detach(socket)
         socket.close(code)
+
+    # -- hot streams ------------------------------------------------------------------------------------------------
+
+    def watch_load(self) -> None:
+        """Once a second: change the mode of streams that became hot or calm, and hint to those who don't pull."""
+        for stream, gauge in list(self._gauges.items()):
+            events, stream.recent = stream.recent, 0
+            hot_now = gauge.tick(events, len(stream.followers), self._hot_limits)
+            if hot_now and stream.pull is None:
+                self._to_pull(stream)
+            elif not hot_now and stream.pull is not None:
+                self._to_push(stream)
+            if stream.pull is not None:
+                self._hint(stream, stream.pull)
+            elif gauge.asleep:
+                del self._gauges[stream]
+
+    def _to_pull(self, stream: Stream) -> None:
+        """What was taken in so far is still pushed, and behind it that this was the last."""
+        self.stats.switches += 1
+        stream.pull = Pull(stream.seq or 0, self.tick)
+        if stream.followers:
+            stream.pending.append(self._mode_frame(stream, "pull"))
+            self._soon(stream)
+
+    def _to_push(self, stream: Stream) -> None:
+        """Who pulled lately gets what it lacks; who didn't sees by the seq that it lacks something, and may ask."""
+        pull = stream.pull
+        if pull is None:
+            return
+        self.stats.switches += 1
+        if stream.pending:
+            self._write_out(stream)
+        self._finish_writing(stream)
+        stream.pull = None
+        before: dict[Socket, bytes] = {}
+        lacking: dict[int, bytes | None] = {}
+        for socket, (seq, tick) in pull.places.items():
+            if self.tick - tick > hot.ACTIVE_S / TICK_S:
+                continue
+            if seq not in lacking:
+                found = stream.after(seq)
+                small = found is not None and sum(map(len, found)) <= hot.MAX_PULL_BYTES
+                lacking[seq] = b"".join(found) if found and small else None
+            if (blob := lacking[seq]) is not None:
+                before[socket] = blob
+        stream.writing = writing = Writing([self._mode_frame(stream, "push")], b"", dict(stream.followers), 1)
+        writing.before = before
+        self._writing[stream] = None
+        self._wake(0.0)
+
+    def _mode_frame(self, stream: Stream, mode: frames.Way) -> bytes:
+        told = frames.Mode(stream=stream.name, mode=mode, seq=stream.seq or 0, count=stream.count)
+        return server.frame(frames.encode(told))
+
+    def _hint(self, stream: Stream, pull: Pull) -> None:
+        """Tell the windows that nobody looks at how far the stream is: enough to count what is unread."""
+        seq, tick = pull.hinted
+        if seq == stream.seq or self.tick - tick < hot.HINT_EVERY_S / TICK_S or stream.writing or stream.pending:
+            return
+        pull.hinted = (stream.seq or 0, self.tick)
+        active = {socket for socket, (_, last) in pull.places.items() if self.tick - last <= hot.ACTIVE_S / TICK_S}
+        left = {socket: None for socket in stream.followers if socket not in active and socket not in self._held}
+        if left:
+            data = {"seq": stream.seq, "count": stream.count}
+            hint = server.frame(frames.encode(frames.Signal(stream=stream.name, type="head", data=data)))
+            stream.writing = Writing([hint], b"", left, 0)
+            self._writing[stream] = None
+            self.stats.hints += len(left)
+            self._wake(0.0)
+
+    def pull(self, socket: Socket, stream: Stream, after: int) -> tuple[bytes, int] | None:
+        """Frames after `after`, joined, and the seq they end at; None when the ring does not reach back so far."""
+        self._hurry(stream, socket)
+        pull, place = stream.pull, stream.seq or 0
+        if pull is None:
+            return _cut(stream, after, place - len(stream.pending))
+        if stream.pending:
+            self._write_out(stream)
+        now = time.perf_counter()
+        if now - pull.upto_at >= hot.BLOCK_S or pull.upto < after <= place:
+            pull.upto, pull.upto_at = place, now
+            pull.cache.clear()
+        found = pull.cache.get(after) or _cut(stream, after, pull.upto)
+        if found is None:
+            return None
+        if len(pull.cache) < hot.MAX_CACHED:
+            pull.cache[after] = found
+        self.pulled(socket, stream, found[1])
+        return found
+
+    def pulled(self, socket: Socket, stream: Stream, seq: int) -> None:
+        """The socket has everything up to `seq`."""
+        self.stats.pulls += 1
+        if stream.pull is not None and socket in stream.followers:
+            stream.pull.places[socket] = (seq, self.tick)
 
     # -- lost rights ------------------------------------------------------------------------------------------------
 
@@ -836,6 +965,7 @@ class Hub:
             "sockets": self.connected,
             "users": len(self.users),
             "streams": len(self.streams),
+            "pull_streams": sum(gauge.hot for gauge in self._gauges.values()),
             "slow_sockets": len(self._held),
             "queue_bytes": sum(socket.connection.buffered() for socket in self._held),
         }
@@ -858,6 +988,7 @@ class Hub:
             self._close_stalled()
             self._let_go()
             self.acks.sweep(time.monotonic())
+            self.watch_load()
         except Exception:
             logger.exception("the sweep failed; it goes on in a second")
 
@@ -897,6 +1028,7 @@ class Hub:
         del self.streams[stream.name]
         self._dirty.pop(stream, None)
         self._writing.pop(stream, None)
+        self._gauges.pop(stream, None)
         self._ring_grew(-stream.trim())
         if stream.opening is not None:
             task = asyncio.get_running_loop().create_task(self._unsubscribe(stream.name))
@@ -956,9 +1088,18 @@ def _rested(started: float, events: int) -> float:
     return started + min(took * (1 + min(events * _REST_PER_EVENT, _REST_MAX)), _MAX_JOIN_S)
 
 
-def _write_to(socket: Socket, parts: Iterable[bytes]) -> None:
-    for part in parts:
-        socket.write(part)
+def _cut(stream: Stream, after: int, upto: int) -> tuple[bytes, int] | None:
+    """As much of what the ring has between the two as an answer may hold."""
+    if after >= upto:
+        return b"", after
+    if stream.ring is None or after < stream.ring_start:
+        return None
+    start = after - stream.ring_start
+    found = list(itertools.islice(stream.ring, start, min(upto - stream.ring_start, start + hot.MAX_PULL_EVENTS)))
+    size = sum(map(len, found))
+    while size > hot.MAX_PULL_BYTES and len(found) > 1:
+        size -= len(found.pop())
+    return b"".join(found), after + len(found)
 
 
 def _joined(parts: Sequence[bytes]) -> Iterable[bytes]:

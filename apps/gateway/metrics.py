@@ -23,6 +23,9 @@ _COUNTERS = {
     "resent": "Messages written again to a socket that did not acknowledge them",
     "unacknowledged": "Messages handed over to the notifications, nobody here having acknowledged them",
     "acks_dropped": "Acknowledgements and hand-overs lost to a limit or a failure",
+    "pulls": "Answers to windows that pull",
+    "hints": "Places told to windows that don't",
+    "switches": "Changes of a stream between push and pull",
     "cut": "Streams taken from sockets whose right to them ended",
 }
 
@@ -34,7 +37,7 @@ class Stats:
         self.deliveries = self.frames_in = self.errors_out = self.refused = self.repeated = self.repairs = 0
         self.repaired = self.resyncs = self.checked = self.store_reads = self.signals_dropped = 0
         self.slow_closes = self.silent_closes = self.cut = self.ring_bytes = 0
-        self.resent = self.unacknowledged = self.acks_dropped = 0
+        self.resent = self.unacknowledged = self.acks_dropped = self.pulls = self.hints = self.switches = 0
 
 
 class GatewayCollector(Collector):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from apps.eventlog.registry import broadcast
+from apps.gateway.hot import Limits
 from apps.gateway.hub import Hub
 from apps.gateway.notified import Nobody
 from apps.gateway.ports import Gateways, Notified
@@ -37,6 +38,7 @@ def hub() -> Hub:
         stalled_s=settings.SOCKET_STALLED_S,
         heartbeat_s=settings.HEARTBEAT_S,
         ack_deadline_s=settings.ACK_DEADLINE_S,
+        hot_limits=Limits(settings.HOT_DELIVERIES_PER_S, settings.HOT_FOLLOWERS),
     )
     made.presence = Presence(
         Engine(made.gateway, presence=presence, broadcast=broadcast, load=load),

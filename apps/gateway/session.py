@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from apps.accounts.principal import Principal
-from apps.core.errors import AppError, UnauthenticatedError, UnavailableError
+from apps.core.errors import AppError, NotFoundError, UnauthenticatedError, UnavailableError
 from apps.core.problems import translate
 from apps.gateway import commands, frames, registry, server, tokens
 from apps.gateway.follow import follow
 from apps.gateway.hub import Hub
-from apps.gateway.stream import Socket
+from apps.gateway.stream import Socket, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ class Session(Socket):
             self._on_ack(frame.streams)
         elif self.principal is not None and isinstance(frame, frames.Mark) and self._marks(self.principal, frame):
             pass
+        elif self.principal is not None and isinstance(frame, frames.Pull):
+            self._on_pull(frame)
         else:
             self._enqueue(frame)
 
@@ -159,6 +161,39 @@ class Session(Socket):
         ):
             return False
         return commands.mark_followed(principal, frame)
+
+    def _on_pull(self, frame: frames.Pull) -> None:
+        stream = self.streams.get(frame.stream)
+        if stream is None:
+            self.answer(_error(frame.id, NotFoundError()))
+            return
+        found = self.hub.pull(self, stream, frame.after)
+        if found is None:
+            self._enqueue(frame)  # the store has to be asked
+        else:
+            self._give(frame, stream, *found)
+
+    def _give(self, frame: frames.Pull, stream: Stream, blob: bytes, seq: int) -> None:
+        if blob:
+            self.write(blob)
+        mode: frames.Way = "push" if stream.pull is None else "pull"
+        head = stream.seq or 0
+        self.answer(frames.Pulled(id=frame.id, stream=stream.name, seq=seq, head=head, count=stream.count, mode=mode))
+
+    async def _pull(self, frame: frames.Pull) -> None:
+        """What lies before the ring: from the store, once for all who ask, or a resync."""
+        stream = self.streams.get(frame.stream)
+        if stream is None:
+            raise NotFoundError
+        missed = await self.hub.missed(stream, frame.after)
+        if stream.name not in self.streams:
+            return
+        seq = stream.seq or 0
+        if missed is None:
+            self.hub.stats.resyncs += 1
+            self.answer(frames.Resync(stream=stream.name, seq=seq))
+        self.hub.pulled(self, stream, seq)
+        self._give(frame, stream, b"".join(missed or ()), seq)
 
     def on_held(self, size: int) -> None:
         self.hub.on_held(self, size)
@@ -303,6 +338,8 @@ class Session(Socket):
         match frame:
             case frames.Subscribe():
                 await self._guard(frame.id, self._follow(frame.id, frame.streams))
+            case frames.Pull():
+                await self._guard(frame.id, self._pull(frame))
             case frames.Unsubscribe():
                 for name in frame.streams:
                     self.hub.leave(self, name)

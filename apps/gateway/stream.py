@@ -11,6 +11,9 @@ from apps.gateway.server import Connection
 
 RING_EVENTS = 1024
 RING_BYTES = 512 * 1024
+# Who pulls comes every two seconds, and asks for all that happened in between.
+PULL_RING_EVENTS = 4096
+PULL_RING_BYTES = 2 * 1024 * 1024
 
 
 class Owed:
@@ -23,13 +26,36 @@ class Owed:
 
 
 class Writing:
-    """A write to many followers under way: those in `left` still have to get `parts`, and `signals` unless they lag."""
+    """A write to many followers under way: those in `left` still have to get `parts`, and `signals` unless they lag.
 
-    __slots__ = ("events", "left", "parts", "signals", "started")
+    before    what some of them get first
+    """
+
+    __slots__ = ("before", "events", "left", "parts", "signals", "started")
 
     def __init__(self, parts: list[bytes], signals: bytes, left: "dict[Socket, None]", events: int) -> None:
         self.parts, self.signals, self.left, self.events = parts, signals, left, events
+        self.before: dict[Socket, bytes] | None = None
         self.started = time.perf_counter()
+
+
+class Pull:
+    """A stream in pull mode.
+
+    upto        answers end here, until BLOCK_S after `upto_at` (perf_counter)
+    cache       joined frames up to `upto`, by the place after which they begin
+    places      followers who pulled -> the place they have, and the hub's tick then
+    hinted      the seq and the tick of the last hint to the others
+    """
+
+    __slots__ = ("cache", "hinted", "places", "upto", "upto_at")
+
+    def __init__(self, seq: int, tick: int) -> None:
+        self.upto = seq
+        self.upto_at = 0.0
+        self.cache: dict[int, tuple[bytes, int]] = {}
+        self.places: dict[Socket, tuple[int, int]] = {}
+        self.hinted = (seq, tick)
 
 
 class Socket:
@@ -106,6 +132,8 @@ class Stream:
     pins          how many are about to join it
     looked_tick   when somebody last claimed to have seen more of it
     direct        a dm or group_dm: every message is for everyone in it
+    recent        events since the last tick, while there are followers enough to be hot
+    pull          None: events are pushed
     writing       the write under way, when there are too many followers for one turn of the loop
     """
 
@@ -123,6 +151,8 @@ class Stream:
         "opening",
         "pending",
         "pins",
+        "pull",
+        "recent",
         "repair",
         "ring",
         "ring_bytes",
@@ -141,6 +171,8 @@ class Stream:
         self.workspace_id = 0
         self.direct = False
         self.writing: Writing | None = None
+        self.pull: Pull | None = None
+        self.recent = 0
         self.followers: dict[Socket, None] = {}
         self.watched = False
         self.pins = 0
@@ -169,7 +201,8 @@ class Stream:
         before = self.ring_bytes
         self.ring.append(frame)
         self.ring_bytes += len(frame)
-        while len(self.ring) > RING_EVENTS or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
+        most, most_bytes = (RING_EVENTS, RING_BYTES) if self.pull is None else (PULL_RING_EVENTS, PULL_RING_BYTES)
+        while len(self.ring) > most or (self.ring_bytes > most_bytes and len(self.ring) > 1):
             self.ring_bytes -= len(self.ring.popleft())
         return self.ring_bytes - before
 

@@ -35,6 +35,7 @@ def test_the_command_writes_the_schema(tmp_path: Path) -> None:
         {"t": "active", "on": False},
         {"t": "typing", "channel_id": "1", "thread_id": "5", "on": False},
         {"t": "ack", "streams": {"c:1": 18}},
+        {"t": "pull", "id": 8, "stream": "c:1", "after": 18},
         {"t": "ping", "id": 7},
         {"t": "ping", "from": "a newer client"},
     ],
@@ -50,6 +51,14 @@ def test_what_the_protocol_shows_is_read_and_fits_the_schema(frame: dict[str, ob
     ("frame", "wire"),
     [
         (frames.Gone(stream="c:1"), {"t": "gone", "stream": "c:1"}),
+        (
+            frames.Mode(stream="c:1", mode="pull", seq=20, count=19),
+            {"t": "mode", "stream": "c:1", "mode": "pull", "seq": 20, "count": 19},
+        ),
+        (
+            frames.Pulled(id=8, stream="c:1", seq=20, head=30, count=29, mode="pull"),
+            {"t": "pulled", "id": 8, "stream": "c:1", "seq": 20, "head": 30, "count": 29, "mode": "pull"},
+        ),
         (frames.Pong(id=None), {"t": "pong", "id": None}),
         (
             frames.Error(id=None, code="invalid", detail="x"),
