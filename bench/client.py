@@ -20,6 +20,8 @@ from bench.http import ConnectionClosedError, HttpClient, Response
 
 Json = dict[str, Any]
 ACK_EVERY_S = 1.0
+PULL_EVERY_S = 2.0
+PULL_AGAIN_EVENTS = 500
 FATAL_CLOSES = frozenset({4401, 4403, 4409, 4410})
 SUBPROTOCOL = "slackclone.v1"
 
@@ -111,6 +113,7 @@ class Counters:
     resyncs: int = 0
     gaps: int = 0
     repeats: int = 0
+    pulls: int = 0
     closes: list[int] = field(default_factory=list)
 
 
@@ -119,7 +122,8 @@ class SocketClient:
 
     `events[stream]` holds what was delivered, in order, each seq once. `send` resolves when the message is durable; it
     is repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event. With
-    `acknowledges` what came is acknowledged within ACK_EVERY_S, and at once what mentions the user.
+    `acknowledges` what came is acknowledged within ACK_EVERY_S, and at once what mentions the user. Hot channels are
+    pulled every PULL_EVERY_S.
     """
 
     def __init__(
@@ -143,6 +147,7 @@ class SocketClient:
         self.errors: list[Json] = []
         self.frames: list[Json] = []
         self.counters = Counters()
+        self.modes: dict[str, str] = {}
         self.hello: Json = {}
         self.fatal: int | None = None
         self.on_binary: Callable[[bytes], None] = lambda _frame: None
@@ -155,6 +160,7 @@ class SocketClient:
         self._acknowledges = acknowledges
         self._unacked: set[str] = set()
         self._ack_timer: asyncio.TimerHandle | None = None
+        self._pulls: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, int | None] = {}
         self._repairing: set[str] = set()
         self._outbox: dict[str, _Send] = {}
@@ -192,7 +198,7 @@ class SocketClient:
 
     async def close(self) -> None:
         self._closing = True
-        tasks = [*self._side, *([self._task] if self._task else [])]
+        tasks = [*self._side, *self._pulls.values(), *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -310,6 +316,42 @@ class SocketClient:
         if streams and not self._closing:
             self._spawn(self._quietly({"t": "ack", "streams": streams}))
 
+    def _set_mode(self, stream: str, mode: str, seq: int) -> None:
+        """Pull while it is hot, and once after it when something is still missing."""
+        task = self._pulls.pop(stream, None)
+        if task is not None:
+            task.cancel()
+        self.modes[stream] = mode
+        if mode == "pull":
+            self._pulls[stream] = asyncio.create_task(self._pull_on(stream))
+        elif seq > self.last.get(stream, 0):
+            self._pulls[stream] = asyncio.create_task(self._pull_upto(stream, seq))
+
+    async def _pull_on(self, stream: str) -> None:
+        await asyncio.sleep(PULL_EVERY_S * self._random.random())
+        while True:
+            head = 0
+            with contextlib.suppress(ConnectionClosedError, ProblemError, TimeoutError):
+                head = await self._pull(stream)
+            again = head - self.last.get(stream, 0) >= PULL_AGAIN_EVENTS
+            await asyncio.sleep(PULL_EVERY_S * (0.1 if again else self._random.uniform(0.8, 1.2)))
+
+    async def _pull_upto(self, stream: str, seq: int) -> None:
+        while self.last.get(stream, 0) < seq:
+            with contextlib.suppress(ConnectionClosedError, ProblemError, TimeoutError):
+                seq = max(seq, await self._pull(stream))
+                continue
+            await asyncio.sleep(self._random.random())
+
+    async def _pull(self, stream: str) -> int:
+        self.counters.pulls += 1
+        answer = await self.command({"t": "pull", "stream": stream, "after": self.last.get(stream, 0)})
+        return int(answer["head"])
+
+    async def _pull_quietly(self, stream: str) -> None:
+        with contextlib.suppress(ConnectionClosedError, ProblemError, TimeoutError):
+            await self._pull(stream)
+
     def _mentions_me(self, frame: Json) -> bool:
         me = self.hello.get("user_id")
         return frame["type"] == "message.posted" and any(
@@ -420,6 +462,10 @@ class SocketClient:
         self._connection = None
         self._repairing.clear()
         self._sends.clear()
+        self.modes.clear()
+        for task in self._pulls.values():
+            task.cancel()
+        self._pulls.clear()
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(ConnectionClosedError("the connection was lost; the outcome is unknown"))
@@ -459,7 +505,9 @@ class SocketClient:
             self._wanted.pop(frame["stream"], None)
         elif kind == "reconnect":
             self._spawn(self._leave(frame["after_ms"] / 1000))
-        if kind in {"ok", "pong", "subscribed", "ack"}:
+        elif kind == "mode":
+            self._set_mode(frame["stream"], frame["mode"], frame["seq"])
+        if kind in {"ok", "pong", "subscribed", "ack", "pulled"}:
             self._answer(frame)
 
     async def _leave(self, after_s: float) -> None:
@@ -493,6 +541,8 @@ class SocketClient:
             self.followed[stream] = state
             # From now on: what came before the answer belongs to the past.
             self.last.setdefault(stream, state["seq"])
+            if state["mode"] != self.modes.get(stream, "push"):
+                self._set_mode(stream, state["mode"], self.last[stream])
         self.denied |= set(frame.get("denied", []))
 
     def _refused(self, frame: Json) -> None:
@@ -521,7 +571,10 @@ class SocketClient:
             self._ack_soon(stream)  # said again: our acknowledgement was missed
             return
         if last is not None and seq > last + 1:
-            if stream not in self._repairing:
+            pulling = self._pulls.get(stream)
+            if pulling is not None and not pulling.done():
+                self._spawn(self._pull_quietly(stream))
+            elif stream not in self._repairing:
                 self.counters.gaps += 1
                 self._repairing.add(stream)
                 self._spawn(self._quietly({"t": "subscribe", "id": self._id(), "streams": {stream: last}}))

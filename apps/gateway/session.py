@@ -336,20 +336,25 @@ class Session(Socket):
         while self.in_flight:
             await asyncio.wait([self.in_flight[0]])
         match frame:
-            case frames.Subscribe():
-                await self._guard(frame.id, self._follow(frame.id, frame.streams))
-            case frames.Pull():
-                await self._guard(frame.id, self._pull(frame))
-            case frames.Unsubscribe():
-                for name in frame.streams:
-                    self.hub.leave(self, name)
-                self.answer(frames.Ok(id=frame.id))
+            case frames.Subscribe() | frames.Pull() | frames.Unsubscribe():
+                await self._streams(frame)
             case frames.Watch() | frames.Active() | frames.Typing():
                 await self._presence(principal, frame)
             case _ if (command := commands.COMMANDS.get(type(frame))) is not None:
                 await self._guard(getattr(frame, "id", None), self._command(command, principal, frame))
             case _:
                 await self._late(principal, frame)
+
+    async def _streams(self, frame: frames.Subscribe | frames.Pull | frames.Unsubscribe) -> None:
+        match frame:
+            case frames.Subscribe():
+                await self._guard(frame.id, self._follow(frame.id, frame.streams))
+            case frames.Pull():
+                await self._guard(frame.id, self._pull(frame))
+            case _:
+                for name in frame.streams:
+                    self.hub.leave(self, name)
+                self.answer(frames.Ok(id=frame.id))
 
     async def _presence(self, principal: Principal, frame: frames.Watch | frames.Active | frames.Typing) -> None:
         presence = self.hub.presence

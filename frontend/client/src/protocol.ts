@@ -373,7 +373,11 @@ export type ClientFrame =
   | { t: "active"; on: boolean }
   | { t: "typing"; channel_id: Id; thread_id?: Id; on?: boolean }
   | { t: "ack"; streams: Record<StreamName, number> }
+  | { t: "pull"; id: number; stream: StreamName; after: number }
   | { t: "ping"; id: number };
+
+/** Whether events come by themselves or have to be asked for (hot channels). */
+export type Mode = "push" | "pull";
 
 export interface HelloFrame {
   t: "hello";
@@ -388,7 +392,7 @@ export interface HelloFrame {
 export interface SubscribedFrame {
   t: "subscribed";
   id: number | null;
-  streams: Record<StreamName, { seq: number; count: number; mode: "push" | "pull" }>;
+  streams: Record<StreamName, { seq: number; count: number; mode: Mode }>;
   denied: StreamName[];
 }
 
@@ -417,12 +421,23 @@ export interface WatchingFrame {
 /** Worth nothing a moment later. A type that this client does not know yet must be passed over. */
 export type SignalFrame =
   | { t: "signal"; stream: StreamName; type: "presence"; data: Record<Id, Presence> }
+  | { t: "signal"; stream: StreamName; type: "head"; data: { seq: number; count: number } }
   | { t: "signal"; stream: StreamName; type: "typing"; data: { typing: Typist[] } };
 
 export type ServerFrame =
   | HelloFrame
   | SubscribedFrame
   | { t: "resync"; stream: StreamName; seq: number }
+  | { t: "mode"; stream: StreamName; mode: Mode; seq: number; count: number }
+  | {
+      t: "pulled";
+      id: number | null;
+      stream: StreamName;
+      seq: number;
+      head: number;
+      count: number;
+      mode: Mode;
+    }
   | AckFrame
   | { t: "ok"; id: number }
   | EventFrame

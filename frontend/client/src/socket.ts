@@ -11,6 +11,7 @@ import {
   FRAME_MAX_BYTES,
   type HelloFrame,
   type Id,
+  type Mode,
   type ServerFrame,
   type StreamName,
   type SubscribedFrame,
@@ -51,6 +52,8 @@ export interface SocketOptions {
    * user are anyway; direct messages only the caller can tell.
    */
   urgent?: (event: EventFrame) => boolean;
+  /** Runs a function that emits many events of a hot channel, so that whoever shows them does it once. */
+  batch?: (run: () => void) => void;
 }
 
 export type ConnectionState =
@@ -68,6 +71,8 @@ export interface SocketEvents {
   /** Too much was missed: fetch a snapshot; events go on after `seq`. */
   resync: { stream: StreamName; seq: number };
   gone: { stream: StreamName };
+  /** A hot channel that nobody watches here stands at this place; its events come when it is watched. */
+  head: { stream: StreamName; seq: number; count: number };
   /** A message is durable. Its event follows. */
   sent: AckFrame & { entry: OutboxEntry };
   /** A message was refused for good: `retry` or `discard` it. */
@@ -99,6 +104,12 @@ interface Followed {
   repair: ReturnType<typeof setTimeout> | null;
   /** Whether the missing events were asked for, or are only waited for. */
   asked: boolean;
+  mode: Mode;
+  /** The next pull, or the deadline of the one under way. */
+  pull: ReturnType<typeof setTimeout> | null;
+  pulling: boolean;
+  /** Pulled events that are handed on together. */
+  held: EventFrame[];
 }
 
 interface Waiting {
@@ -107,6 +118,7 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout>;
 }
 
+const FRESH = { repair: null, asked: false, mode: "push", pull: null, pulling: false } as const;
 const HELLO_DEADLINE_MS = 10_000;
 const PONG_DEADLINE_MS = 10_000;
 const PROBE_DEADLINE_MS = 4_000;
@@ -114,6 +126,13 @@ const ANSWER_DEADLINE_MS = 15_000;
 const STABLE_MS = 5_000;
 const ACK_EVERY_MS = 1_000;
 const REPAIR_AFTER_MS = 5_000;
+const PULL_EVERY_MS = 2_000;
+const PULL_SOON_MS = 250;
+/** So much more is waiting: not only what came since the answer. */
+const PULL_AGAIN_EVENTS = 500;
+const PULL_DEADLINE_MS = 10_000;
+/** All windows that nobody looks at learn at the same moment that a channel is pushed again. */
+const CATCH_UP_WITHIN_MS = 10_000;
 const OFFLINE_RETRY_MS = 15_000;
 const STREAMS_PER_FRAME = 500;
 const STREAMS_PER_RESUME = 1500;
@@ -140,6 +159,7 @@ export class SocketClient extends Emitter<SocketEvents> {
   private readonly sendIds = new Map<number, string>();
   private readonly dirtyAcks = new Set<StreamName>();
   private userId: Id | null = null;
+  private watched: ReadonlySet<StreamName> | null = null;
   private nextId = 1;
   private attempt = 0;
   private heartbeatMs = DEFAULT_HEARTBEAT_MS;
@@ -222,10 +242,25 @@ export class SocketClient extends Emitter<SocketEvents> {
     const added: StreamName[] = [];
     for (const [name, from] of Object.entries(streams)) {
       if (this.streams.has(name)) continue;
-      this.streams.set(name, { last: from, head: from ?? 0, confirmed: false, repair: null, asked: false });
+      this.streams.set(name, { last: from, head: from ?? 0, confirmed: false, ...FRESH, held: [] });
       added.push(name);
     }
     if (this.current.name === "open") this.sendSubscribe(added);
+  }
+
+  /**
+   * Which streams somebody looks at just now; all of them until this is called. Only of a hot channel does it matter: of
+   * one that is not watched only the place is known, until it is.
+   */
+  watch(streams: readonly StreamName[] | null): void {
+    const before = this.watched;
+    this.watched = streams && new Set(streams);
+    for (const [name, followed] of this.streams) {
+      if (followed.mode === "pull" && !followed.pulling && this.watches(name)) {
+        if (before !== null && !before.has(name)) this.pullIn(name, followed, PULL_SOON_MS * this.random());
+        else if (followed.pull === null) this.pullIn(name, followed, PULL_EVERY_MS * this.random());
+      }
+    }
   }
 
   unsubscribe(streams: readonly StreamName[]): void {
@@ -384,6 +419,8 @@ export class SocketClient extends Emitter<SocketEvents> {
     for (const followed of this.streams.values()) {
       followed.confirmed = false;
       clearRepair(followed);
+      // The answer to the next subscription tells the mode.
+      this.setMode(followed, "push");
     }
     for (const [id, waiting] of this.waiting) {
       clearTimeout(waiting.timer);
@@ -433,6 +470,12 @@ export class SocketClient extends Emitter<SocketEvents> {
       case "ack":
         this.onAck(frame);
         break;
+      case "mode":
+        this.onMode(frame.stream, frame.mode, frame.seq, frame.count);
+        break;
+      case "pulled":
+        this.onPulled(frame);
+        break;
       case "ok":
         this.settle(frame.id, null);
         break;
@@ -442,6 +485,9 @@ export class SocketClient extends Emitter<SocketEvents> {
       case "reconnect":
         clearTimeout(this.reconnectTimer);
         this.reconnectTimer = setTimeout(() => this.open(), frame.after_ms);
+        break;
+      case "signal":
+        if (frame.type === "head") this.onHead(frame.stream, frame.data);
         break;
       case "pong":
         break;
@@ -481,7 +527,11 @@ export class SocketClient extends Emitter<SocketEvents> {
       if (!followed) continue;
       followed.confirmed = true;
       followed.last ??= place.seq;
-      this.sawHead(name, followed, place.seq);
+      this.setMode(followed, place.mode);
+      if (place.mode === "pull") {
+        if (followed.head < place.seq) followed.head = place.seq;
+        if (this.watches(name)) this.pullIn(name, followed, PULL_EVERY_MS * this.random());
+      } else this.sawHead(name, followed, place.seq);
       this.emit("subscribed", { stream: name, seq: place.seq, count: place.count });
     }
     for (const name of frame.denied) if (this.forget(name)) this.emit("gone", { stream: name });
@@ -499,7 +549,10 @@ export class SocketClient extends Emitter<SocketEvents> {
     }
     if (frame.seq > followed.last + 1) {
       if (followed.head < frame.seq) followed.head = frame.seq;
-      this.repair(frame.stream, followed);
+      // Of a hot channel only what is for this user comes by itself.
+      if (followed.mode === "pull") {
+        if (!followed.pulling) this.pullNow(frame.stream, followed);
+      } else this.repair(frame.stream, followed);
       return;
     }
     followed.last = frame.seq;
@@ -509,7 +562,8 @@ export class SocketClient extends Emitter<SocketEvents> {
     }
     this.ackLater(frame.stream);
     if (this.isUrgent(frame)) this.ack();
-    this.emit("event", frame);
+    if (followed.pulling) followed.held.push(frame);
+    else this.emit("event", frame);
   }
 
   private isUrgent(frame: EventFrame): boolean {
@@ -524,6 +578,7 @@ export class SocketClient extends Emitter<SocketEvents> {
     const followed = this.streams.get(stream);
     if (!followed) return;
     clearRepair(followed);
+    this.handOn(followed);
     followed.last = seq;
     followed.head = Math.max(followed.head, seq);
     this.ackLater(stream);
@@ -560,6 +615,93 @@ export class SocketClient extends Emitter<SocketEvents> {
     this.flushOutbox();
   }
 
+  /* ---- hot channels ---- */
+
+  private onHead(name: StreamName, { seq, count }: { seq: number; count: number }): void {
+    const followed = this.streams.get(name);
+    if (!followed) return;
+    if (followed.mode === "push") this.sawHead(name, followed, seq);
+    else if (followed.head < seq) followed.head = seq;
+    this.emit("head", { stream: name, seq, count });
+  }
+
+  private watches(name: StreamName): boolean {
+    return this.watched === null || this.watched.has(name);
+  }
+
+  private setMode(followed: Followed, mode: Mode): void {
+    followed.mode = mode;
+    if (followed.pull !== null) clearTimeout(followed.pull);
+    followed.pull = null;
+    followed.pulling = false;
+    this.handOn(followed);
+  }
+
+  private handOn(followed: Followed): void {
+    if (followed.held.length === 0) return;
+    const events = followed.held;
+    followed.held = [];
+    const run = () => {
+      for (const event of events) this.emit("event", event);
+    };
+    if (this.options.batch) this.options.batch(run);
+    else run();
+  }
+
+  private onMode(name: StreamName, mode: Mode, seq: number, count: number): void {
+    const followed = this.streams.get(name);
+    if (!followed) return;
+    this.setMode(followed, mode);
+    if (followed.head < seq) followed.head = seq;
+    if (mode === "pull") {
+      if (this.watches(name)) this.pullIn(name, followed, PULL_EVERY_MS * this.random());
+    } else if (followed.last !== null && followed.last < seq) {
+      // Later events are passed over until then.
+      followed.asked = true;
+      this.pullIn(name, followed, (this.watches(name) ? PULL_SOON_MS : CATCH_UP_WITHIN_MS) * this.random());
+    }
+    this.emit("head", { stream: name, seq, count });
+  }
+
+  private pullIn(name: StreamName, followed: Followed, ms: number): void {
+    if (followed.pull !== null) clearTimeout(followed.pull);
+    followed.pulling = false;
+    followed.pull = setTimeout(() => this.pullNow(name, followed), ms);
+  }
+
+  private pullNow(name: StreamName, followed: Followed): void {
+    if (followed.pull !== null) clearTimeout(followed.pull);
+    followed.pull = null;
+    if (followed.last === null || this.streams.get(name) !== followed || this.current.name !== "open") return;
+    followed.pulling = true;
+    followed.pull = setTimeout(() => {
+      this.handOn(followed);
+      this.pullNow(name, followed);
+    }, PULL_DEADLINE_MS);
+    this.transmit({ t: "pull", id: this.nextId++, stream: name, after: followed.last });
+  }
+
+  private onPulled(frame: Extract<ServerFrame, { t: "pulled" }>): void {
+    const { stream, head } = frame;
+    const followed = this.streams.get(stream);
+    if (!followed?.pulling) return;
+    if (followed.head < head) followed.head = head;
+    if (followed.pull !== null) clearTimeout(followed.pull);
+    followed.pull = null;
+    followed.pulling = false;
+    this.handOn(followed);
+    if (followed.mode === "push") {
+      if (followed.last !== null && followed.last < followed.head)
+        this.pullIn(stream, followed, PULL_SOON_MS * this.random());
+      else clearRepair(followed);
+    } else if (head - frame.seq >= PULL_AGAIN_EVENTS) {
+      this.pullIn(stream, followed, PULL_SOON_MS);
+    } else if (this.watches(stream)) {
+      this.pullIn(stream, followed, heartbeatDelay(PULL_EVERY_MS, this.random));
+    }
+    this.emit("head", { stream, seq: head, count: frame.count });
+  }
+
   /* ---- streams ---- */
 
   private sendSubscribe(names: readonly StreamName[]): void {
@@ -584,7 +726,8 @@ export class SocketClient extends Emitter<SocketEvents> {
   private repairLater(name: StreamName, followed: Followed): void {
     followed.repair = setTimeout(() => {
       clearRepair(followed);
-      if (followed.last !== null && followed.last < followed.head) this.repair(name, followed);
+      if (followed.mode === "push" && followed.last !== null && followed.last < followed.head)
+        this.repair(name, followed);
     }, REPAIR_AFTER_MS);
   }
 
@@ -598,6 +741,7 @@ export class SocketClient extends Emitter<SocketEvents> {
     const followed = this.streams.get(name);
     if (!followed) return false;
     clearRepair(followed);
+    this.setMode(followed, "push");
     this.dirtyAcks.delete(name);
     return this.streams.delete(name);
   }

@@ -721,3 +721,168 @@ test("what can't be read changes nothing", async () => {
   latest().say({ t: "surprise" } as never);
   expect(made.state.name).toBe("open");
 });
+
+describe("hot channels", () => {
+  const mode = (mode: "push" | "pull", seq: number): void =>
+    latest().say({ t: "mode", stream: "c:1", mode, seq, count: seq });
+  const pulls = () => latest().frames("pull");
+  const pulled = (upto: number, head = upto, mode: "push" | "pull" = "pull"): void => {
+    const frame = pulls().at(-1);
+    if (!frame) throw new Error("nothing was asked for");
+    for (let seq = frame.after + 1; seq <= upto; seq += 1) latest().say(posted("c:1", seq));
+    latest().say({ t: "pulled", id: frame.id, stream: "c:1", seq: upto, head, count: head, mode });
+  };
+
+  test("events are asked for every two seconds, about, and handed on together", async () => {
+    let batches = 0;
+    const made = await opened({
+      batch: (run) => {
+        batches += 1;
+        run();
+      },
+    });
+    const seen = seqs(made);
+    made.subscribe({ "c:1": 0 });
+    latest().say(posted("c:1", 1));
+    mode("pull", 1);
+    expect(pulls()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(pulls()).toMatchObject([{ stream: "c:1", after: 1 }]);
+    latest().say(posted("c:1", 2));
+    expect(seen).toEqual([1]);
+    pulled(5);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    expect(batches).toBe(1);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(pulls()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(pulls().at(-1)?.after).toBe(5);
+    pulled(5);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(pulls()).toHaveLength(3);
+  });
+
+  test("a subscription may find it hot already", async () => {
+    const made = await opened();
+    made.subscribe({ "c:1": null });
+    latest().say({
+      t: "subscribed",
+      id: 1,
+      streams: { "c:1": { seq: 7, count: 7, mode: "pull" } },
+      denied: [],
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(pulls()).toMatchObject([{ after: 7 }]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(pulls()).toHaveLength(2);
+  });
+
+  test("one that nobody watches is not asked for, only its place is known", async () => {
+    const made = await opened();
+    const heads: number[] = [];
+    made.on("head", ({ seq }) => heads.push(seq));
+    made.watch(["c:2"]);
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    latest().say({ t: "signal", stream: "c:1", type: "head", data: { seq: 900, count: 900 } });
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(pulls()).toEqual([]);
+    expect(latest().frames("subscribe")).toHaveLength(1);
+    expect(heads).toEqual([1, 900]);
+    made.watch(["c:1"]);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(pulls()).toMatchObject([{ after: 1 }]);
+    made.watch([]);
+    pulled(900);
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(pulls()).toHaveLength(1);
+  });
+
+  test("what comes by itself shows that the rest is wanted now", async () => {
+    const made = await opened();
+    const seen = seqs(made);
+    made.watch([]);
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    latest().say(posted("c:1", 4));
+    expect(pulls()).toMatchObject([{ after: 1 }]);
+    pulled(4);
+    expect(seen).toEqual([2, 3, 4]);
+    expect(latest().frames("subscribe")).toHaveLength(1);
+  });
+
+  test("a long way behind is asked for without a pause", async () => {
+    const made = await opened();
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    pulled(10, 2000);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(pulls().at(-1)?.after).toBe(10);
+  });
+
+  test("pushed again: who is up to date goes on, who is not catches up", async () => {
+    const made = await opened();
+    const seen = seqs(made);
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    pulled(3);
+    latest().say(posted("c:1", 4));
+    mode("push", 4);
+    latest().say(posted("c:1", 5));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(pulls()).toHaveLength(1);
+
+    made.watch([]);
+    mode("pull", 5);
+    mode("push", 8);
+    latest().say(posted("c:1", 9));
+    expect(latest().frames("subscribe")).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(pulls().at(-1)?.after).toBe(5);
+    pulled(9, 9, "push");
+    latest().say(posted("c:1", 10));
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(seen).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(pulls()).toHaveLength(2);
+    expect(latest().frames("subscribe")).toHaveLength(1);
+  });
+
+  test("a drop in the middle of an answer hands on what came, once", async () => {
+    const made = await opened();
+    const seen = seqs(made);
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    latest().say(posted("c:1", 2));
+    latest().drop();
+    expect(seen).toEqual([2]);
+    await vi.advanceTimersByTimeAsync(2000);
+    await comeUp({ resumed: true });
+    expect(latest().frames("resume")[0]?.streams).toEqual({ "c:1": 2 });
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(pulls()).toEqual([]);
+  });
+
+  test("a resync in place of an answer", async () => {
+    const made = await opened();
+    made.subscribe({ "c:1": 1 });
+    mode("pull", 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    latest().say({ t: "resync", stream: "c:1", seq: 9000 });
+    const frame = pulls()[0];
+    if (!frame) throw new Error("nothing was asked for");
+    latest().say({
+      t: "pulled",
+      id: frame.id,
+      stream: "c:1",
+      seq: 9000,
+      head: 9000,
+      count: 9000,
+      mode: "pull",
+    });
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(pulls().at(-1)?.after).toBe(9000);
+  });
+});

@@ -33,6 +33,7 @@ import { toast } from "./toasts";
 // Whoever is shown beyond these is fetched by id, whoever is looked for by name.
 const MEMBERS_LOADED_MAX = 400;
 const SUBSCRIBED_DEADLINE_MS = 1000;
+const UNSEEN_RESYNC_MS = 5000;
 
 export const rest = new RestClient();
 export let socket: SocketClient;
@@ -59,6 +60,7 @@ function connect(userId: Id): void {
   socket = new SocketClient({
     url: `${scheme}//${location.host}/v1/socket`,
     storage: outboxStorage(userId),
+    batch,
     urgent: ({ stream }) => {
       const kind = state.channels[stream.slice(2)]?.kind;
       return kind === "dm" || kind === "group_dm";
@@ -72,6 +74,11 @@ function connect(userId: Id): void {
   });
   socket.on("event", onEvent);
   socket.on("resync", ({ stream }) => void resync(stream));
+  socket.on("head", ({ stream, seq, count }) => {
+    const id = stream.slice(2);
+    const channel = stream.startsWith("c:") ? state.channels[id] : undefined;
+    if (channel && seq > channel.seq) setState("channels", id, { seq, count });
+  });
   socket.on("gone", ({ stream }) => {
     if (stream.startsWith("c:")) lostChannel(stream.slice(2));
   });
@@ -82,7 +89,9 @@ function connect(userId: Id): void {
   socket.on("outbox", syncPending);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) socket.wake();
+    watchShown();
   });
+  watchShown();
   socket.connect();
 }
 
@@ -407,8 +416,15 @@ function recountMembers(channelId: Id): void {
   );
 }
 
+/** The channel on the screen, of a window that can be seen. */
+function watchShown(): void {
+  const shown = route().channel;
+  socket.watch(shown && !document.hidden ? [`c:${shown}`] : []);
+}
+
 /** Somebody opened the channel. */
 export function lookAt(channelId: Id): void {
+  watchShown();
   if (staleCounts.has(channelId)) recountMembers(channelId);
 }
 
@@ -472,6 +488,9 @@ async function resync(stream: string): Promise<void> {
   const id = stream.slice(2);
   try {
     if (stream.startsWith("c:")) {
+      // Windows that nobody looks at are told all at once, and have time.
+      if (route().channel !== id)
+        await new Promise((done) => setTimeout(done, UNSEEN_RESYNC_MS * Math.random()));
       putChannel(await rest.channels.get(id));
       await reloadMessages(id);
     } else if (stream.startsWith("w:")) {
