@@ -13,9 +13,10 @@ from tests.harness.fixtures import SERVERS, MakePeople
 ENV = {"HOT_DELIVERIES_PER_S": "50", "HOT_FOLLOWERS": "3", "MESSAGE_RATE_PER_S": "1000"}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("profile", ["embedded", pytest.param("cluster", marks=pytest.mark.real(*SERVERS))])
 async def test_hot_and_calm_again(product_factory: Callable[..., Product], people_in: MakePeople, profile: str) -> None:
-    product = product_factory(profile, env=ENV)
+    product = product_factory(profile, env=ENV, workers=0)
     people = people_in(product)
     team = await people.team("Ann", "Bob", "Che", "Dee", "Eve")
     ann, bob, _che, _dee, eve = team.people
