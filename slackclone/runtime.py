@@ -21,7 +21,7 @@ from apps.delivery.sequencer import Sequencer
 from apps.eventlog import leases
 from apps.eventlog.outbox import Relay
 from apps.eventlog.ports import LogUnavailableError
-from apps.eventlog.registry import broadcast, log
+from apps.eventlog.registry import broadcast, log, tail
 from apps.gateway import lifecycle as gateway
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
@@ -77,6 +77,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         stack.push_async_callback(log().close)
         stack.push_async_callback(store().close)
         stack.push_async_callback(broadcast().close)
+        stack.push_async_callback(tail().close)
         # Bound before the rest starts, so that a port in use is said at once.
         try:
             listener, messages = _bound(roles, host, port)
@@ -117,7 +118,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
 
 async def _read_the_log(roles: frozenset[Role], parts: "_Parts", stack: contextlib.AsyncExitStack) -> None:
     if Role.SEQUENCER in roles:
-        sequencer, relay = Sequencer(log(), store(), broadcast()), Relay(log())
+        sequencer, relay = Sequencer(log(), store(), broadcast(), tail=tail()), Relay(log())
         await stack.enter_async_context(parts.running("sequencer", sequencer.run, sequencer.stop))
         await stack.enter_async_context(parts.running("outbox relay", relay.run, relay.stop))
     if Role.INDEXER in roles:

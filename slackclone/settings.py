@@ -119,6 +119,9 @@ MEMBERSHIP_CACHE = (
     else "apps.conversations.backends.members_memory.MemoryMembers"
 )
 FACTS = "apps.core.backends.facts_redis.RedisFacts" if REDIS_URL else "apps.core.backends.facts_memory.MemoryFacts"
+TAIL = (
+    "apps.eventlog.backends.tail_redis.RedisTail" if REDIS_URL else "apps.eventlog.backends.tail_none.NoTail"
+)  # the newest events of each stream, for sessions that resume
 GATEWAYS = (
     "apps.gateway.backends.gateways_redis.RedisGateways"
     if REDIS_URL

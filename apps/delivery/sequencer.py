@@ -29,7 +29,7 @@ from apps.delivery.partitions import REWIND_S, Partition
 from apps.delivery.sequencing import Entry, Limits, Lookup, Sequencing, Unreadable, read
 from apps.eventlog import deadletters
 from apps.eventlog.events import Batch, Duplicate, Sequenced
-from apps.eventlog.ports import Broadcast, Log, LogRecord, LogUnavailableError, Poll, Reader
+from apps.eventlog.ports import Broadcast, Log, LogRecord, LogUnavailableError, Poll, Reader, Tail
 from apps.messaging.ports import Head, Original, Store, StoreUnavailableError
 
 T = TypeVar("T")
@@ -86,6 +86,7 @@ class Sequencer:
         broadcast: Broadcast,
         group: str = "sequencer",
         *,
+        tail: Tail | None = None,
         bucket_rows: int | None = None,
         window_ms: int | None = None,
         limits: Limits | None = None,
@@ -97,6 +98,7 @@ class Sequencer:
         self._store = store
         self._broadcast = broadcast
         self._group = group
+        self._tail = tail
         self._patience_s = patience_s
         self._wants_followups = wants_followups
         self._hand_over = hand_over
@@ -460,6 +462,8 @@ class Sequencer:
                 Batch(name, events[start : start + BATCH_EVENTS], [] if start else duplicates)
             )
         metrics.DUPLICATES.inc(len(duplicates))
+        if self._tail is not None:
+            self._tail.keep(events)
         if events:
             metrics.DELAY_SECONDS.observe(max(0.0, now_ms() - events[0].created_at) / 1000)
 

@@ -1,4 +1,4 @@
-"""The two ports of this room: the durable log, and the broadcast of what was sequenced.
+"""The ports of this room: the durable log, the broadcast of what was sequenced, and the newest events of each stream.
 
 One contract suite (tests/contracts) runs on every backend. Both are per-process singletons, reached by
 `apps.eventlog.registry`, and are used from the process's one event loop.
@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from apps.eventlog.events import Batch, Position
+from apps.eventlog.events import Batch, Position, Sequenced
 
 
 class LogUnavailableError(Exception):
@@ -114,5 +114,23 @@ class Broadcast(Protocol):
         ...
 
     async def unsubscribe(self, stream: str, handler: Handler) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Tail(Protocol):
+    """The newest events of each stream, for whoever resumes where the hub's own ring does not reach.
+
+    A cache that all processes share: it may lack anything, and then the store is asked. Backends: none (one process, in
+    which the ring is the same memory), Redis. Nothing here raises, or waits for a server that is down.
+    """
+
+    def keep(self, events: Sequence[Sequenced]) -> None:
+        """Events that were published. Written a moment later; bounded in number, size and time."""
+        ...
+
+    async def read(self, stream: str, *, after: int, upto: int) -> Sequence[Sequenced] | None:
+        """Every event with after < seq <= upto, in order; None when one of them is not here."""
+        ...
 
     async def close(self) -> None: ...

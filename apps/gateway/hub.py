@@ -23,7 +23,7 @@ from apps.core.batching import Batcher
 from apps.core.errors import UnavailableError
 from apps.eventlog import streams as names
 from apps.eventlog.events import Batch, Ephemeral, Sequenced
-from apps.eventlog.ports import Broadcast
+from apps.eventlog.ports import Broadcast, Tail
 from apps.gateway import frames, hot, server
 from apps.gateway.acks import Acknowledgements
 from apps.gateway.canvases import AWARE, Canvases
@@ -71,6 +71,7 @@ class Hub:
         gateway: str,
         store: Callable[[], Store],
         broadcast: Callable[[], Broadcast],
+        tail: Callable[[], Tail],
         presenter: Presenter,
         notified: Callable[[], Notified],
         max_sockets: int = 50_000,
@@ -95,6 +96,7 @@ class Hub:
         self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
         self.presence: Presence | None = None  # the registry joins them
         self._store, self._broadcast, self._presenter = store, broadcast, presenter
+        self._store, self._broadcast, self._tail, self._presenter = store, broadcast, tail, presenter
         self._heads = Batcher[str, Head](lambda streams: self._store().heads(streams), under_way=2)
         self._silent_s = heartbeat_s * 2.5
         self._paused: list[Socket] = []
@@ -258,7 +260,8 @@ class Hub:
     async def missed(self, stream: Stream, after: int) -> list[bytes] | None:
         """Frames of everything after `after` up to the stream's place at the return, or None when it is too much.
 
-        One read of the store however many ask at once: what is read goes into the ring. Raises UnavailableError.
+        From the ring, else from the tail that all processes share, else from the store: one read however many ask at
+        once, since what is read goes into the ring. Raises UnavailableError.
         """
         if after > (stream.seq or 0):
             await self._look(stream)
@@ -284,7 +287,9 @@ class Hub:
     async def _backfill(self, stream: Stream, after: int) -> list[bytes] | None:
         """Read what lies between `after` and the ring, and put it in front of the ring when it fits."""
         start = max(0, min(after, after // 64 * 64))  # rounded, so that those who missed a little less find it too
-        read: list[Sequenced] = []
+        read = list(await self._tail().read(stream.name, after=start, upto=stream.ring_start) or ())
+        if read:
+            self.stats.tail_reads += 1
         try:
             while (upto := stream.ring_start) > start + len(read):
                 part = await self._store().events(

@@ -16,6 +16,7 @@ _COUNTERS = {
     "repaired": "Events found by them",
     "resyncs": "Streams of sockets that were told to fetch a snapshot",
     "checked": "Heads compared with the store",
+    "tail_reads": "Reads of events from the shared tail",
     "store_reads": "Reads of events from the store",
     "signals_dropped": "Ephemeral frames kept from slow sockets",
     "slow_closes": "Sockets closed for reading too slowly",
@@ -37,7 +38,9 @@ class Stats:
         self.deliveries = self.frames_in = self.errors_out = self.refused = self.repeated = self.repairs = 0
         self.repaired = self.resyncs = self.checked = self.store_reads = self.signals_dropped = 0
         self.slow_closes = self.silent_closes = self.cut = self.ring_bytes = 0
-        self.resent = self.unacknowledged = self.acks_dropped = self.pulls = self.hints = self.switches = 0
+        self.resent = self.unacknowledged = self.acks_dropped = self.pulls = self.hints = self.switches = (
+            self.tail_reads
+        ) = 0
 
 
 class GatewayCollector(Collector):

@@ -8,7 +8,7 @@ import socket
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from apps.eventlog.registry import broadcast
+from apps.eventlog.registry import broadcast, tail
 from apps.gateway.hot import Limits
 from apps.gateway.hub import Hub
 from apps.gateway.notified import Nobody
@@ -31,6 +31,7 @@ def hub() -> Hub:
         gateway=settings.GATEWAY_ID or f"{socket.gethostname()}-{os.getpid()}",
         store=store,
         broadcast=broadcast,
+        tail=tail,
         presenter=MessagingPresenter(),
         notified=notified,
         max_sockets=min(settings.GATEWAY_MAX_CONNECTIONS, max(files - _OTHER_FILES, files // 2)),

@@ -68,6 +68,24 @@ class StoreDouble:
         return self.logs.get(stream, [])[after : after + limit]
 
 
+class TailDouble:
+    """`logs` holds what the tail has."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Sequenced]] = {}
+
+    def keep(self, _events: Sequence[Sequenced]) -> None:
+        return
+
+    async def read(self, stream: str, *, after: int, upto: int) -> Sequence[Sequenced] | None:
+        await asyncio.sleep(0)
+        found = [one for one in self.logs.get(stream, ()) if after < one.seq <= upto]
+        return found if len(found) == upto - after else None
+
+    async def close(self) -> None:
+        return
+
+
 class BroadcastDouble:
     def __init__(self) -> None:
         self.handlers: dict[str, list[Handler]] = {}
@@ -194,6 +212,7 @@ class World:
 
     store: StoreDouble = field(default_factory=StoreDouble)
     broadcast: BroadcastDouble = field(default_factory=BroadcastDouble)
+    tail: TailDouble = field(default_factory=TailDouble)
     presenter: PresenterDouble = field(default_factory=PresenterDouble)
     notified: NotifiedDouble = field(default_factory=NotifiedDouble)
     direct: set[int] = field(default_factory=set)
@@ -210,6 +229,7 @@ class World:
             gateway=name,
             store=lambda: self.store,  # type: ignore[arg-type,return-value]  # the part that the hub uses
             broadcast=lambda: self.broadcast,
+            tail=lambda: self.tail,
             presenter=self.presenter,
             notified=lambda: self.notified,
             **limits,

@@ -587,3 +587,15 @@ async def test_who_joins_or_leaves_while_others_are_written(
 
     assert all(socket.connection.seqs() == [1, 2] for socket in sockets if socket is not cut)
     assert [frame["t"] for frame in cut.connection.frames()] == ["event", "gone"]
+
+
+async def test_what_the_tail_has_is_not_read_from_the_store(world: World, hub: Hub) -> None:
+    world.store.fill("c:1", 200)
+    world.tail.logs["c:1"] = world.store.logs["c:1"][100:]
+    first, second = await enter(hub), await enter(hub, 2)
+    await join(world, hub, first, c_1=150)
+    assert first.connection.seqs() == list(range(151, 201))
+    assert world.store.reads == []
+    await join(world, hub, second, c_1=40)
+    assert second.connection.seqs() == list(range(41, 201))
+    assert hub.stats.tail_reads == 1
