@@ -426,9 +426,9 @@ async def test_a_stream_rests_after_a_long_write_and_joins_meanwhile(world: Worl
     socket = await enter(hub, 1)
     await join(world, hub, socket, c_1=None)
     stream = hub.streams["c:1"]
-    stream.due = time.perf_counter() + 0.05
+    stream.due = time.perf_counter() + 0.3
     publish(world, 1)
-    await asyncio.sleep(0.01)
+    await settle()
     publish(world, 2)
     assert socket.connection.writes == []
     await until(lambda: bool(socket.connection.writes))
