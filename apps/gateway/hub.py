@@ -95,7 +95,6 @@ class Hub:
         self.connected = 0  # handshakes included
         self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
         self.presence: Presence | None = None  # the registry joins them
-        self._store, self._broadcast, self._presenter = store, broadcast, presenter
         self._store, self._broadcast, self._tail, self._presenter = store, broadcast, tail, presenter
         self._heads = Batcher[str, Head](lambda streams: self._store().heads(streams), under_way=2)
         self._silent_s = heartbeat_s * 2.5
