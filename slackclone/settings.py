@@ -220,6 +220,11 @@ APNS_KEY_ID = os.environ.get("APNS_KEY_ID", "")
 APNS_TEAM_ID = os.environ.get("APNS_TEAM_ID", "")
 APNS_TOPIC = os.environ.get("APNS_TOPIC", "")
 APNS_URL = os.environ.get("APNS_URL", "https://api.push.apple.com")
+PUSHERS = {
+    "webpush": "apps.notifications.backends.push_web.WebPusher",
+    "fcm": "apps.notifications.backends.push_fcm.FcmPusher",
+    "apns": "apps.notifications.backends.push_apns.ApnsPusher",
+}
 MAIL_AFTER_S = float(os.environ.get("MAIL_AFTER_S", "900"))  # a mention that is unread for so long is mailed
 
 # -- limits ---------------------------------------------------------------------------------------------------------
