@@ -6,7 +6,13 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slackclone.settings")
 
-app = Celery("slackclone")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+
+def make_app() -> Celery:
+    made = Celery("slackclone", set_as_current=False)
+    made.config_from_object("django.conf:settings", namespace="CELERY")
+    made.autodiscover_tasks()
+    return made
+
+
+app = make_app()
 app.set_default()
-app.autodiscover_tasks()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import uvloop
 from celery.beat import Service as Beat
-from celery.worker import WorkController
 from django.conf import settings
 
 from apps.core import threads
@@ -30,6 +29,7 @@ from apps.reads.service import ReadService
 from apps.search.indexing import Indexer
 from apps.search.registry import index
 from slackclone import celery, demo
+from slackclone.workers import Workers, threads_for
 
 if TYPE_CHECKING:
     from apps.messaging.servicer import MessageServer
@@ -199,10 +199,9 @@ class _Parts:
 
 @contextlib.asynccontextmanager
 async def _worker() -> AsyncIterator[None]:
-    """The embedded profile's Celery: a worker and beat, each in a thread."""
-    controller = WorkController(app=celery.app, pool="threads", concurrency=2, hostname="embedded@localhost")
-    thread = threading.Thread(target=controller.start, name="celery", daemon=True)
-    thread.start()
+    """The embedded profile's Celery: workers and beat, each in threads."""
+    workers = Workers(threads_for(settings.WORKER_QUEUES, ordinary=2, special=1))
+    workers.start()
     # The schedule is short and kept in memory: a file of it can be locked or broken, and beat dies of that.
     beat = Beat(celery.app, max_interval=1, scheduler_cls="celery.beat.Scheduler")
     beat_thread = threading.Thread(target=beat.start, kwargs={"embedded_process": False}, name="beat", daemon=True)
@@ -212,8 +211,7 @@ async def _worker() -> AsyncIterator[None]:
     finally:
         beat.stop()
         await asyncio.to_thread(beat_thread.join, 5)
-        await asyncio.to_thread(controller.stop)
-        await asyncio.to_thread(thread.join, 5)
+        await asyncio.to_thread(workers.stop)
 
 
 async def _end(server: Server) -> None:

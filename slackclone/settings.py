@@ -200,9 +200,35 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULE = {
+# A queue for each kind of work, so that none waits behind another. The worker has threads for each group of them.
+CELERY_TASK_ROUTES = {
+    "notifications.notify": {"queue": "notify"},
+    "notifications.unacknowledged": {"queue": "notify"},
+    "notifications.fan_out": {"queue": "fanout"},
+    "notifications.chunk": {"queue": "fanout"},
+    "notifications.sweep": {"queue": "fanout"},
+    "notifications.push": {"queue": "push"},
+    "notifications.close_shown": {"queue": "push"},
+    "notifications.send_test": {"queue": "push"},
+    "notifications.mail": {"queue": "mail"},
+    "notifications.write_letter": {"queue": "mail"},
+}
+WORKER_QUEUES = {
+    "celery": ("celery",),
+    "notify": ("notify",),
+    "push": ("push",),
+    "bulk": ("fanout", "bulk"),
+    "mail": ("mail",),
+}
+# What a killed worker held is given to another after so long; no task runs, or is put off, for longer.
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": int(os.environ.get("BROKER_VISIBILITY_S", "300"))} if REDIS_URL else {}
+)
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0},
     "prune-activity": {"task": "reads.prune", "schedule": 86_400.0},
+    "take-up-lost-notifications": {"task": "notifications.sweep", "schedule": 30.0},
+    "mail-missed-messages": {"task": "notifications.mail", "schedule": 30.0},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
 

@@ -210,6 +210,29 @@ def members_page(channel_id: int, *, cursor: str | None, limit: int) -> paginati
     return pagination.Page(ids[:limit], pagination.encode(ids[limit - 1]) if len(ids) > limit else None)
 
 
+def members_after(channel_id: int, *, after: int, limit: int) -> list[int]:
+    """User ids above `after`, ascending: follow-up work walks a channel of any size with it."""
+    rows = Membership.objects.filter(channel_id=channel_id, user_id__gt=after)
+    return list(rows.order_by("user_id").values_list("user_id", flat=True)[:limit])
+
+
+def members_among(channel_id: int, user_ids: Collection[int]) -> set[int]:
+    """Those of at most a chunk of people who are in the channel."""
+    rows = Membership.objects.filter(channel_id=channel_id, user_id__in=list(user_ids))
+    return set(rows.values_list("user_id", flat=True))
+
+
+def member_ids(channel_id: int) -> QuerySet[Membership, int]:
+    """A subquery, unordered."""
+    return Membership.objects.filter(channel_id=channel_id).values_list("user_id", flat=True)
+
+
+def named(channel_ids: Collection[int]) -> dict[int, tuple[str, str | None]]:
+    """Kind and name by channel id."""
+    rows = Channel.objects.filter(id__in=list(channel_ids)[:MAX_CHANNELS])
+    return {channel_id: (kind, name) for channel_id, kind, name in rows.values_list("id", "kind", "name")}
+
+
 def memberships(channel_ids: Collection[int], user_id: int) -> set[int]:
     """Those of the channels that the user is in."""
     rows = Membership.objects.filter(user_id=user_id, channel_id__in=list(channel_ids)[:MAX_CHANNELS])

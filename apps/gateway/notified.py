@@ -1,16 +1,13 @@
-"""Where this gateway hands over what was acknowledged, and what was not."""
+"""Where this gateway hands over what was acknowledged, and what was not: to the notifications."""
 
-import logging
 from collections.abc import Mapping
 
-logger = logging.getLogger(__name__)
+from apps.notifications import actions, registry
 
 
-class Nobody:
-    """No room takes it yet. Nothing is lost by that: the message is in history and counts as unread."""
-
+class Notifications:
     async def record(self, user_id: int, streams: Mapping[str, int]) -> None:
-        logger.debug("user %d acknowledged %s", user_id, streams)
+        await registry.acks().record(user_id, streams)
 
     async def report(self, user_id: int, stream: str, seq: int) -> None:
-        logger.debug("user %d did not acknowledge %s %d", user_id, stream, seq)
+        await actions.report_unacknowledged(user_id=user_id, stream=stream, seq=seq)

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from apps.eventlog.registry import broadcast, tail
 from apps.gateway.hot import Limits
 from apps.gateway.hub import Hub
-from apps.gateway.notified import Nobody
+from apps.gateway.notified import Notifications
 from apps.gateway.ports import Gateways, Notified
 from apps.gateway.presence import Presence, load
 from apps.gateway.presenter import MessagingPresenter
@@ -55,7 +55,7 @@ def hub() -> Hub:
 
 @functools.cache
 def notified() -> Notified:
-    return Nobody()
+    return Notifications()
 
 
 @functools.cache

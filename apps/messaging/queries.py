@@ -1,7 +1,7 @@
 """Reads: messages, threads, history. They check the actor's rights themselves; contents come opened."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError
@@ -266,6 +266,18 @@ def followed_thread_ids(*, user_id: int, workspace_id: int, limit: int) -> list[
     """The one replied to last first; the caller has checked who may ask."""
     rows = ThreadFollow.objects.filter(user_id=user_id, following=True, thread__workspace_id=workspace_id)
     return list(rows.order_by("-thread__last_reply_at", "-thread_id").values_list("thread_id", flat=True)[:limit])
+
+
+def followers_after(thread_id: int, *, after: int, limit: int) -> list[int]:
+    """User ids above `after`, ascending, for follow-up work."""
+    rows = ThreadFollow.objects.filter(thread_id=thread_id, following=True, user_id__gt=after)
+    return list(rows.order_by("user_id").values_list("user_id", flat=True)[:limit])
+
+
+def follows_among(thread_id: int, user_ids: Collection[int]) -> dict[int, bool]:
+    """By person, whether they follow the thread or left it; who did neither is left out."""
+    rows = ThreadFollow.objects.filter(thread_id=thread_id, user_id__in=list(user_ids))
+    return dict(rows.values_list("user_id", "following"))
 
 
 async def _place(channel_id: int, field: str, cursor: str) -> Cursor:

@@ -15,6 +15,8 @@ Way = Literal["none", "push", "email"]
 ACK_WAIT_MS = 12_000
 # Reasons in the order in which they are named when several hold.
 REASONS = ("dm", "mention", "here", "channel", "keyword", "thread", "all")
+# What the gateway sees acknowledged, message by message; of the rest a live client is taken at its word.
+WATCHED = frozenset({"dm", "mention", "thread"})
 # What a letter may remind of later; the rest is only noise by then.
 _MAILED = frozenset({"dm", "mention", "here", "channel", "keyword"})
 

@@ -83,6 +83,11 @@ def content_free(*, workspace_id: int, user_ids: Collection[int]) -> set[int]:
     return set(rows.values_list("user_id", flat=True))
 
 
+def wants_mail(*, workspace_id: int, user_id: int) -> bool:
+    found = Preference.objects.filter(workspace_id=workspace_id, user_id=user_id).values_list("email", flat=True)
+    return found.first() is not False
+
+
 # -- JSON ------------------------------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,14 @@ def active_among(workspace_ids: Collection[int], user_ids: Collection[int]) -> s
     return set(rows.values_list("user_id", flat=True))
 
 
+def people(workspace_id: int, user_ids: Collection[int]) -> dict[int, str]:
+    """Roles of those who are active here and no bots. At most MAX_IDS."""
+    rows = Member.objects.filter(
+        active=True, workspace_id=workspace_id, user_id__in=list(user_ids)[:MAX_IDS], user__is_bot=False
+    )
+    return dict(rows.values_list("user_id", "role"))
+
+
 def role_key(workspace_id: int, user_id: int) -> str:
     """The key of an active member's role among core's Facts; this room's actions call `changed` with it."""
     return f"role:{workspace_id}:{user_id}"

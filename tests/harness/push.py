@@ -243,10 +243,7 @@ class ApnsService(Service):
             while data := await reader.read(65536):
                 for event in connection.receive_data(data):
                     if isinstance(event, h2.events.RequestReceived):
-                        heads[event.stream_id] = {
-                            _str(name): _str(value)
-                            for name, value in event.headers
-                        }
+                        heads[event.stream_id] = {_str(name): _str(value) for name, value in event.headers}
                     elif isinstance(event, h2.events.DataReceived):
                         bodies[event.stream_id] += event.data
                         connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

@@ -1,24 +1,37 @@
 """The Celery worker role."""
 
 import os
+import signal
+import threading
+from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from slackclone.celery import app
+from apps.eventlog import leases
+from slackclone.workers import Workers, threads_for
 
 
 class Command(BaseCommand):
-    help = "Run a Celery worker until SIGTERM (CELERY_CONCURRENCY threads)."
+    help = "Run Celery workers until SIGTERM, with threads of their own for each group of queues."
 
-    def handle(self, *_: Any, **__: Any) -> None:
-        app.worker_main(
-            [
-                "worker",
-                "--pool=threads",
-                f"--concurrency={os.environ.get('CELERY_CONCURRENCY', '4')}",
-                "--loglevel=WARNING",
-                "--without-gossip",
-                "--without-mingle",
-            ]
-        )
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("groups", nargs="*", help=f"of {', '.join(settings.WORKER_QUEUES)}; none: all of them")
+
+    def handle(self, *_: Any, groups: list[str], **__: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        lease = leases.hold()
+        try:
+            ordinary = int(os.environ.get("CELERY_CONCURRENCY", "4"))
+            workers = Workers(threads_for(groups or list(settings.WORKER_QUEUES), ordinary=ordinary, special=2))
+            workers.start()
+            while not stopping.wait(1.0) and workers.alive:
+                pass
+            workers.stop()
+        finally:
+            lease.release()
+        if not stopping.is_set():
+            raise SystemExit(1)

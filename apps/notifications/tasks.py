@@ -1,0 +1,153 @@
+"""Celery's door to this room. Every task may run twice, in any order, on any worker.
+
+Each kind of work has a queue of its own, so that none waits behind another: notify decides about messages to few,
+fanout about messages to many, push and bulk send to few and to many, mail writes letters.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
+
+from apps.core import background
+from apps.core.clock import now_ms
+from apps.core.errors import UnavailableError
+from apps.eventlog import streams
+from apps.messaging.ports import StoreUnavailableError
+from apps.notifications import posts
+from apps.notifications.actions import fan_out as fanning
+from apps.notifications.actions import push as pushing
+from apps.notifications.actions import send_mail as mailing
+from apps.notifications.actions.tell import tell
+from apps.notifications.deadtasks import Recorded
+from apps.notifications.policies import ACK_WAIT_MS
+from apps.notifications.posts import CHUNK, Post
+
+_LOAD_S = 30.0
+_RETRIES = 12
+_RETRY = {
+    "base": Recorded,
+    "autoretry_for": (
+        OperationalError,
+        InterfaceError,
+        StoreUnavailableError,
+        UnavailableError,
+        BrokerError,
+        OSError,
+        TimeoutError,
+        SoftTimeLimitExceeded,
+    ),
+    "retry_backoff": 1,
+    "retry_backoff_max": 60,
+    "retry_jitter": True,
+    "max_retries": _RETRIES,
+    "acks_late": True,
+    "reject_on_worker_lost": True,
+}
+# A moment later than the gateway's own deadline, so that its report comes first.
+_RECHECK_S = ACK_WAIT_MS / 1000 + 1
+_KEPT_MS = 30 * 24 * 3600 * 1000
+
+
+@shared_task(name="notifications.notify", **_RETRY)  # type: ignore[untyped-decorator]
+def notify(events: Sequence[dict[str, Any]]) -> None:
+    """Posts were sequenced. Each is {stream, seq, …}; small audiences are seen to here."""
+    for event in events:
+        post = _load(event["stream"], int(event["seq"]))
+        if post is None:
+            continue
+        people = posts.audience(post, after=0)
+        if len(people) < CHUNK:
+            _tell(post, people, after=0, upto=people[-1] if people else 0, queue="push")
+        else:
+            fan_out.delay(post.stream, post.seq)
+
+
+@shared_task(name="notifications.fan_out", **_RETRY)  # type: ignore[untyped-decorator]
+def fan_out(stream: str, seq: int) -> None:
+    post = _load(stream, seq)
+    if post is not None:
+        fanning.fan_out(post=post, hand_on=lambda after, upto: chunk.delay(stream, seq, str(after), str(upto)))
+
+
+@shared_task(name="notifications.chunk", **_RETRY)  # type: ignore[untyped-decorator]
+def chunk(stream: str, seq: int, after: str, upto: str) -> None:
+    post = _load(stream, seq)
+    if post is not None:
+        people = [user_id for user_id in posts.audience(post, after=int(after)) if user_id <= int(upto)]
+        _tell(post, people, after=int(after), upto=int(upto), queue="bulk")
+
+
+@shared_task(name="notifications.push", **_RETRY)  # type: ignore[untyped-decorator]
+def push(stream: str, seq: int, after: str, upto: str, queue: str = "push") -> None:
+    post = _load(stream, seq)
+    if post is None:
+        return
+    pushed = pushing.push_due(post=post, after=int(after), upto=int(upto))
+    if pushed.again_s is not None:
+        push.apply_async((stream, seq, after, upto, queue), countdown=pushed.again_s, queue=queue)
+
+
+@shared_task(name="notifications.unacknowledged", **_RETRY)  # type: ignore[untyped-decorator]
+def unacknowledged(user_id: str, stream: str, seq: int) -> None:
+    """No live client of theirs acknowledged it: it goes out at once."""
+    post = _load(stream, seq)
+    if (
+        post is not None
+        and tell(post=post, user_ids=[int(user_id)], mail_after_ms=_mail_after_ms(), unacknowledged=True).now
+    ):
+        push.apply_async((stream, seq, str(int(user_id) - 1), user_id))
+
+
+@shared_task(name="notifications.close_shown", **_RETRY)  # type: ignore[untyped-decorator]
+def close_shown(user_id: str, event_ids: Sequence[str]) -> None:
+    pushing.close_shown(user_id=int(user_id), event_ids=[int(event_id) for event_id in event_ids])
+
+
+@shared_task(name="notifications.send_test", base=Recorded)  # type: ignore[untyped-decorator]
+def send_test(user_id: str) -> None:
+    pushing.send_test(user_id=int(user_id))
+
+
+@shared_task(name="notifications.mail", base=Recorded)  # type: ignore[untyped-decorator]
+def mail() -> None:
+    """For beat: letters that are due, each a task of its own."""
+    for user_id, workspace_id in mailing.due_letters():
+        write_letter.delay(str(user_id), str(workspace_id))
+
+
+@shared_task(name="notifications.write_letter", **_RETRY)  # type: ignore[untyped-decorator]
+def write_letter(user_id: str, workspace_id: str) -> None:
+    mailing.write_letter(user_id=int(user_id), workspace_id=int(workspace_id))
+
+
+@shared_task(name="notifications.sweep", base=Recorded)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """For beat: what a lost task or a killed worker left is taken up again; what is old is forgotten."""
+    for channel_id, seq in pushing.overdue():
+        push.apply_async((streams.channel(channel_id), seq, "0", str(1 << 62), "bulk"), queue="bulk")
+    pushing.purge(before_ms=now_ms() - _KEPT_MS)
+
+
+def _load(stream: str, seq: int) -> Post | None:
+    found = background.run(posts.load(stream, seq), timeout_s=_LOAD_S)
+    return None if found is None else posts.describe(*found)
+
+
+def _tell(post: Post, people: Sequence[int], *, after: int, upto: int, queue: str) -> None:
+    if not people:
+        return
+    told = tell(post=post, user_ids=people, mail_after_ms=_mail_after_ms())
+    args = (post.stream, post.seq, str(after), str(upto), queue)
+    if told.now:
+        push.apply_async(args, queue=queue)
+    if told.later:
+        push.apply_async(args, queue=queue, countdown=_RECHECK_S)
+
+
+def _mail_after_ms() -> int:
+    return int(settings.MAIL_AFTER_S * 1000)
