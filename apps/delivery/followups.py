@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from celery import current_app
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
 from apps.eventlog.events import Sequenced
@@ -74,11 +74,11 @@ def _concerning(task: str, events: Sequence[Sequenced]) -> Sequence[Sequenced]:
     ask = CONCERNING.get(task)
     if ask is None:
         return events
-    close_old_connections()
     try:
+        close_old_connections()
         return ask(events)
-    except (DatabaseError, InterfaceError) as error:
-        _log.warning("not known whom these events concern, so they all go on: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold the offsets back
+        _log.warning("not known whom these events concern, so they all go on: %r", error)
         return events
     finally:
         close_old_connections()

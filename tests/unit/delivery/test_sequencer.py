@@ -97,6 +97,7 @@ class House:
         self.running: list[tuple[Sequencer, asyncio.Task[None]]] = []
 
     def start(self, **options: Any) -> Sequencer:
+        options.setdefault("wants_followups", lambda _: False)
         sequencer = Sequencer(self.log, self.store, self.ears, **options)
         self.running.append((sequencer, asyncio.create_task(sequencer.run())))
         return sequencer
