@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import big, cpu, fanout, history, idle, post, resume
+from bench import big, cpu, fanout, history, hot, idle, post, resume
 from bench.measure import conditions, raise_file_limit
 from bench.stage import report
 
@@ -22,6 +22,7 @@ BENCHES: dict[str, ModuleType] = {
     "resume": resume,
     "cpu": cpu,
     "big": big,
+    "hot": hot,
 }
 
 
@@ -32,6 +33,7 @@ QUICK = {
     "fanout": ["--rounds", "1", "--seconds", "3"],
     "idle": ["--sockets", "5000"],
     "resume": ["--sockets", "2000"],
+    "hot": ["--sockets", "3000", "--seconds", "8"],
     "big": ["--members", "20000", "--sockets", "3000", "--seconds", "30"],
 }
 

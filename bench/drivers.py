@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import uvloop
 
-from bench.fastsocket import Follower, Listener, Reference, Talker, Tally, connect, is_subscribed
+from bench.fastsocket import Follower, Listener, Reference, Talker, Tally, Window, connect, is_subscribed
 from bench.measure import histogram, raise_file_limit
 
 CALL_DEADLINE_S = 600
@@ -32,8 +32,12 @@ class Worker:
         stream: str | None,
         source: str | None = None,
         sockets_each: int = 1,
+        active: float | None = None,
     ) -> int:
-        """Open `sockets_each` sockets for each token, following `stream` (None: whatever comes, a stock consumer)."""
+        """Open `sockets_each` sockets for each token, following `stream` (None: whatever comes, a stock consumer).
+
+        With `active` they are windows, and that share of them is in use.
+        """
         self.reference = Reference()
         self.listeners: list[Listener] = []
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -41,7 +45,11 @@ class Worker:
 
         async def one(index: int, token: str | None) -> None:
             async with slots:
-                listener = Listener(token, subscribe, self.reference, is_subscribed)
+                if stream is not None and active is not None:
+                    used = int((index + 1) * active) > int(index * active)
+                    listener: Listener = Window(token, stream, self.reference, active=used)
+                else:
+                    listener = Listener(token, subscribe, self.reference, is_subscribed)
                 await connect(urls[index % len(urls)], listener, source=source)
                 async with asyncio.timeout(30):
                     await listener.ready
@@ -93,6 +101,35 @@ class Worker:
             "bytes": self.reference.bytes,
             "histogram": dict(found),
             "last_ms": [(now - sent[k]) / 1e6 for k, now in sorted(last.items())],
+        }
+
+    async def modes(self) -> dict[str, int]:
+        """How many windows are in each mode."""
+        return dict(Counter(window.modes[-1] for window in self.listeners if isinstance(window, Window)))
+
+    async def caught_up(self, seq: int, drain_s: float = 10.0) -> dict[str, Any]:
+        """Wait until every window in use has everything up to `seq`, and the others know of it."""
+        windows = [window for window in self.listeners if isinstance(window, Window)]
+        deadline = time.monotonic() + drain_s
+        while time.monotonic() < deadline and any((w.last if w.active else w.head) < seq for w in windows):
+            await asyncio.sleep(0.05)
+        used = [window for window in windows if window.active]
+        found: Counter[int] = Counter()
+        arrivals, sent = self.reference.arrivals, self.reference.sent
+        for index in range(0, len(arrivals), 3):
+            now = arrivals[index]
+            found.update(
+                [(now - sent[k]) // 100_000 for k in range(arrivals[index + 1], arrivals[index + 2]) if sent[k]]
+            )
+        return {
+            "active": len(used),
+            "pulls": sum(window.pulls for window in used),
+            "behind": sum(window.last < seq for window in used),
+            "unaware": sum(window.head < seq for window in windows if not window.active),
+            "closed": dict(Counter(w.closed for w in windows if w.closed is not None)),
+            "diverged": self.reference.diverged,
+            "histogram": dict(found),
+            "bytes": self.reference.bytes,
         }
 
     async def hang_up(self) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 _EVENT = b'"event"'
 _HEAD = 64  # the kind of a frame shows in its first bytes
 _TEXT, _CLOSE, _PING = 1, 8, 9
+PULL_EVERY_S = 2.0
 
 
 def frame(text: bytes, opcode: int = _TEXT) -> bytes:
@@ -264,6 +265,68 @@ class Listener(Base):
             self._mid, self._pos = b"", begin + len(rest)
         else:
             self._mid = rest
+
+
+class Window(Listener):
+    """A listener as a window of the web client: in a hot channel one in use pulls, the others are told how far it is.
+
+    head      the newest seq it knows of
+    pulls     answers it got
+    """
+
+    __slots__ = ("_place", "_stream", "_timer", "active", "head", "modes", "pulls")
+
+    def __init__(self, token: str | None, stream: str, reference: Reference, *, active: bool) -> None:
+        subscribe = json.dumps({"t": "subscribe", "id": 1, "streams": {stream: None}}).encode()
+        super().__init__(token, subscribe, reference, self._judge)
+        self._stream, self.active = stream, active
+        self._place = self.head = self.pulls = 0
+        self.modes: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def last(self) -> int:
+        first = self.reference.first_seq
+        return self._place if not self._aligned or first is None else first + self.frames - 1
+
+    def _judge(self, payload: bytes) -> bool:
+        frame = json.loads(payload)
+        match frame["t"]:
+            case "subscribed":
+                place = frame["streams"][self._stream]
+                self._place = self.head = place["seq"]
+                self._mode(place["mode"])
+                return True
+            case "mode":
+                self.head = frame["seq"]
+                self._mode(frame["mode"])
+            case "pulled":
+                self.head = frame["head"]
+                self.pulls += 1
+                if frame["mode"] == "pull":
+                    self._pull_in(PULL_EVERY_S * random.uniform(0.8, 1.2))
+            case "signal":
+                self.head = max(self.head, frame["data"].get("seq", 0))
+        return False
+
+    def _mode(self, mode: str) -> None:
+        self.modes.append(mode)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if mode == "pull" and self.active:
+            self._pull_in(PULL_EVERY_S * random.random())
+
+    def _pull_in(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._pull)
+
+    def _pull(self) -> None:
+        self.write(json.dumps({"t": "pull", "id": 2, "stream": self._stream, "after": self.last}).encode())
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().close()
 
 
 def is_subscribed(payload: bytes) -> bool:
