@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--active", type=float, default=0.1, help="share of windows that somebody looks at")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--payload", type=int, default=200)
-    parser.add_argument("--push-rates", type=float, nargs="*", default=[5, 10, 20])
+    parser.add_argument("--push-rates", type=float, nargs="*", default=[10, 25, 50, 100])
     parser.add_argument("--push-seconds", type=float, default=8)
 
 

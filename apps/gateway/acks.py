@@ -66,6 +66,7 @@ class Acknowledgements:
         self._users, self._notified, self._deadline_s, self._stats = users, notified, deadline_s, stats
         self._waiting: dict[Socket, None] = {}
         self._orphans: dict[int, list[_Orphans]] = {}
+        self._resumed: dict[Socket, tuple[Mapping[str, int], float]] = {}
         self._acked: dict[int, dict[str, int]] = {}
         self._reports: deque[tuple[int, str, int, int]] = deque()
         self._handing_over: asyncio.Task[None] | None = None
@@ -146,8 +147,13 @@ class Acknowledgements:
     def closed(self, socket: Socket) -> None:
         owed, socket.owed = socket.owed, None
         self._waiting.pop(socket, None)
+        self._resumed.pop(socket, None)
         if owed:
             self._orphans.setdefault(socket.user_id, []).append(_Orphans(socket.session, list(owed), time.monotonic()))
+
+    def resumed(self, socket: Socket, places: Mapping[str, int]) -> None:
+        """What the client says it has is acknowledged by that, whichever gateway waited for it."""
+        self._resumed[socket] = (places, time.monotonic())
 
     def take(self, user_id: int, session: str) -> list[tuple[str, int]]:
         """What earlier sockets of this session left owing, to be adopted by its new one."""
@@ -164,8 +170,9 @@ class Acknowledgements:
     def adopt(self, socket: Socket, owed: Iterable[tuple[str, int]]) -> None:
         """The resume brings the events themselves; here only their acknowledgement is waited for."""
         now = time.monotonic()
+        places = self._resumed[socket][0] if socket in self._resumed else {}
         for name, seq in owed:
-            if socket.acked is not None and socket.acked.get(name, 0) >= seq:
+            if max(places.get(name, 0), (socket.acked or {}).get(name, 0)) >= seq:
                 self._record(socket.user_id, {name: seq})
             else:
                 self._add(socket, Owed(name, seq, None, now))
@@ -187,6 +194,9 @@ class Acknowledgements:
                 else:
                     self._report(socket.user_id, owed)
             self._keep(socket, rest)
+        for socket, (_, since) in list(self._resumed.items()):
+            if since <= due:
+                del self._resumed[socket]
         for user_id in list(self._orphans):
             self._give_up_orphans(user_id, due)
         if (self._acked or self._reports) and (self._handing_over is None or self._handing_over.done()):

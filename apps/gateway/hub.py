@@ -156,8 +156,7 @@ class Hub:
         """Forget a socket that is gone. Idempotent."""
         socket.closed = True
         self.canvases.forget(socket)
-        if socket.owed is not None:
-            self.acks.closed(socket)
+        self.acks.closed(socket)
         for stream in socket.streams.values():
             stream.followers.pop(socket, None)
             if stream.pull is not None:

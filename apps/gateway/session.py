@@ -140,7 +140,7 @@ class Session(Socket):
 
     def _on_ack(self, acked: Mapping[str, int]) -> None:
         for name, seq in acked.items():
-            if name in self.streams:
+            if name in self.streams or any(name in claims for claims in self.claims or ()):
                 if self.acked is None:
                     self.acked = {}
                 if seq > self.acked.get(name, 0):
@@ -277,7 +277,8 @@ class Session(Socket):
                 self.hub.detach(self)
                 return
         self.principal = principal
-        if resumed:
+        if resume is not None and resumed:
+            self.hub.acks.resumed(self, resume.streams)
             await self.hub.claim_session(self)
         self.answer(
             frames.Hello(

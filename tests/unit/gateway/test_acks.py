@@ -126,24 +126,41 @@ async def test_a_session_that_resumes_takes_its_debt_along(world: World, hub: Hu
     await join(world, hub, old, c_1=None)
     say(world, 1, mentioned=[str(BELA)])
     say(world, 2, mentioned=[str(BELA)])
+    say(world, 3, mentioned=[str(BELA)])
     await settle()
     other = world.make_hub("g2") if elsewhere else hub
     new = await enter(other, BELA, session="s")
-    ack(other, new, c_1=1)  # it may come before the debt does
+    other.acks.resumed(new, {"c:1": 1})
+    ack(other, new, c_1=2)  # it may come before the debt does
     await other.claim_session(new)
-    await join(world, other, new, c_1=2)
+    await join(world, other, new, c_1=1)
     await until(lambda: new.owed is not None)
     assert old.connection.codes == [4409]
 
     await later(other, 1)
-    assert world.notified.seen == {BELA: {"c:1": 1}}
-    ack(other, new, c_1=2)
+    assert world.notified.seen == {BELA: {"c:1": 2}}
+    ack(other, new, c_1=3)
     await later(other, 60)
     await later(hub, 60)
-    assert world.notified.seen == {BELA: {"c:1": 2}}
+    assert world.notified.seen == {BELA: {"c:1": 3}}
     assert world.notified.unacknowledged == []
     if elsewhere:
         await other.stop()
+
+
+async def test_a_resume_acknowledges_what_it_names(world: World, hub: Hub) -> None:
+    old = await enter(hub, BELA, session="s")
+    await join(world, hub, old, c_1=None)
+    say(world, 1, mentioned=[str(BELA)])
+    await settle()
+    hub.detach(old)
+    new = await enter(hub, BELA, session="s")
+    hub.acks.resumed(new, {"c:1": 1})
+    await hub.claim_session(new)
+    await later(hub, 60)
+    assert new.owed is None
+    assert world.notified.seen == {BELA: {"c:1": 1}}
+    assert world.notified.unacknowledged == []
 
 
 async def test_who_lost_the_right_is_told_of_nothing(world: World, hub: Hub) -> None:
