@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import enum
+import gc
 import logging
 import signal
 import socket
@@ -110,6 +111,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
                 parts.running("server", lambda: server.serve(sockets=[listener]), lambda: _end(server))
             )
             await _announce(server, stopping)
+        _collect_seldom()
         await stopping.wait()
         if Role.WEB in roles:
             await gateway.drain(0.0 if settings.EMBEDDED else DRAIN_S)
@@ -128,6 +130,13 @@ async def _read_the_log(roles: frozenset[Role], parts: "_Parts", stack: contextl
     if Role.READS in roles:
         reads = ReadService(log(), store)
         await stack.enter_async_context(parts.running("read service", reads.run, reads.stop))
+
+
+def _collect_seldom() -> None:
+    """What the start made stays; and a full collection of many thousand sockets stops everything for long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 class _PortInUseError(Exception):

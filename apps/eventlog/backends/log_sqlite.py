@@ -338,9 +338,10 @@ class SqliteReader:
         self._log.forget(self)
 
     def wake(self) -> None:
-        """Something was appended."""
+        """Something was appended. Who asks later looks by itself."""
         with self._condition:
-            self._notify()
+            if self._poll is not None:
+                self._notify()
 
     def _notify(self) -> None:
         self._woken = True
