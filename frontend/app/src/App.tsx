@@ -115,6 +115,7 @@ export function App(): JSX.Element {
               class="shell"
               classList={{
                 "shell-thread": route().thread !== null,
+                "shell-canvas": route().canvas,
                 "shell-drawer": drawer() || (isPhone() && route().view === "none"),
               }}
               data-testid="app"

@@ -7,20 +7,23 @@ export interface Route {
   channel: Id | null;
   message: Id | null;
   thread: Id | null;
+  /** The channel's canvas is open beside it. */
+  canvas: boolean;
 }
 
 const PATTERN =
-  /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+))?|(threads)(?:\/t\/(\d+))?|(search)))?\/?$/;
+  /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+)|\/(canvas))?|(threads)(?:\/t\/(\d+))?|(search)))?\/?$/;
 
 export function parse(path: string): Route {
   const match = PATTERN.exec(path);
-  const [, workspace, channel, message, channelThread, threads, followedThread, search] = match ?? [];
+  const [, workspace, channel, message, channelThread, canvas, threads, followedThread, search] = match ?? [];
   return {
     workspace: workspace ?? null,
     view: channel ? "channel" : threads ? "threads" : search ? "search" : "none",
     channel: channel ?? null,
     message: message ?? null,
     thread: channelThread ?? followedThread ?? null,
+    canvas: canvas !== undefined,
   };
 }
 
@@ -29,6 +32,7 @@ export function href(to: {
   channel?: Id | null | undefined;
   message?: Id | null | undefined;
   thread?: Id | null | undefined;
+  canvas?: boolean;
   view?: "threads" | "search";
 }): string {
   let path = `/w/${to.workspace}`;
@@ -36,6 +40,7 @@ export function href(to: {
     path += `/c/${to.channel}`;
     if (to.message) path += `/m/${to.message}`;
   } else if (to.view) path += `/${to.view}`;
+  if (to.channel && to.canvas) return `${path}/canvas`;
   if (to.thread && path.split("/").length > 3) path += `/t/${to.thread}`;
   return path;
 }

@@ -195,6 +195,13 @@ export interface HistoryPage {
   notices?: EventFrame[];
 }
 
+/** `editors` wrote since the version before. */
+export interface CanvasVersion {
+  n: number;
+  editors: Id[];
+  created_at: number;
+}
+
 export interface RepliesPage extends Page<Message> {
   parent: Message;
   following: boolean;

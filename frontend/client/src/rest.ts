@@ -1,5 +1,6 @@
 import { ApiError } from "./errors.js";
 import type {
+  CanvasVersion,
   Channel,
   ChannelKind,
   FollowedThread,
@@ -145,6 +146,20 @@ export class RestClient {
     unfollow: (id: Id) => this.remove(path`/v1/messages/${id}/follow`),
   };
 
+  readonly canvas = {
+    /** As Markdown: what it is now, or at version `n`. */
+    markdown: (channelId: Id, n?: number) =>
+      this.get<string>(
+        n === undefined
+          ? path`/v1/channels/${channelId}/canvas`
+          : path`/v1/channels/${channelId}/canvas/versions/${String(n)}`,
+      ),
+    versions: (channelId: Id, query: PageQuery = {}) =>
+      this.get<Page<CanvasVersion>>(path`/v1/channels/${channelId}/canvas/versions`, { ...query }),
+    restore: (channelId: Id, n: number) =>
+      this.post<void>(path`/v1/channels/${channelId}/canvas/restore`, { n }),
+  };
+
   /** Every result of a paged list, at most `limit` of them. */
   async all<T>(page: (query: PageQuery) => Promise<Page<T>>, limit = 10_000): Promise<T[]> {
     const results: T[] = [];
@@ -201,6 +216,8 @@ export class RestClient {
         : new ApiError("offline", "The server can't be reached.");
     }
     if (response.status === 204 || response.status === 205) return undefined as T;
+    if (response.ok && response.headers.get("Content-Type")?.startsWith("text/"))
+      return (await response.text()) as T;
     const json = (await response.json().catch(() => null)) as unknown;
     if (!response.ok) {
       const after = Number.parseFloat(response.headers.get("Retry-After") ?? "");

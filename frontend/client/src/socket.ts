@@ -20,7 +20,8 @@ import {
 /** The part of a browser's WebSocket that is used, so that Node's `ws` and tests fit too. */
 export interface WebSocketLike {
   readonly readyState: number;
-  send(data: string): void;
+  binaryType?: string;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -77,6 +78,8 @@ export interface SocketEvents {
   sent: AckFrame & { entry: OutboxEntry };
   /** A message was refused for good: `retry` or `discard` it. */
   failed: OutboxEntry;
+  /** A binary frame: canvases, see docs/protocol.md. */
+  binary: Uint8Array<ArrayBuffer>;
   /** The outbox changed, also by what an earlier page left behind. */
   outbox: readonly OutboxEntry[];
 }
@@ -326,6 +329,7 @@ export class SocketClient extends Emitter<SocketEvents> {
       return;
     }
     this.socket = socket;
+    socket.binaryType = "arraybuffer";
     this.helloTimer = setTimeout(() => this.lost(socket, 0), HELLO_DEADLINE_MS);
     socket.onopen = () => void this.greet(socket);
     socket.onmessage = ((event: { data: unknown }) => {
@@ -445,6 +449,10 @@ export class SocketClient extends Emitter<SocketEvents> {
 
   private receive(data: unknown): void {
     clearTimeout(this.silenceTimer);
+    if (data instanceof ArrayBuffer) {
+      this.emit("binary", new Uint8Array(data));
+      return;
+    }
     let frame: ServerFrame;
     try {
       frame = JSON.parse(String(data)) as ServerFrame;
@@ -846,6 +854,14 @@ export class SocketClient extends Emitter<SocketEvents> {
     if (this.socket?.readyState !== 1) return;
     this.socket.send(JSON.stringify(frame));
     if (this.current.name === "open") this.scheduleHeartbeat();
+  }
+
+  /** Whether it went out: nothing is kept for later. */
+  sendBinary(frame: Uint8Array<ArrayBuffer>): boolean {
+    if (this.current.name !== "open" || this.socket?.readyState !== 1) return false;
+    this.socket.send(frame);
+    this.scheduleHeartbeat();
+    return true;
   }
 
   private scheduleHeartbeat(): void {

@@ -1,5 +1,16 @@
 import type { Channel, Id } from "@slackclone/client";
-import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
+import {
+  createEffect,
+  createSignal,
+  type JSX,
+  lazy,
+  Match,
+  on,
+  onCleanup,
+  Show,
+  Suspense,
+  Switch,
+} from "solid-js";
 import { href, navigate, route } from "../router";
 import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
@@ -12,6 +23,8 @@ import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { ThreadPane } from "./ThreadPane";
 import { Skeleton, Timeline } from "./Timeline";
+
+const CanvasPane = lazy(() => import("../canvas/CanvasPane"));
 
 export function ChannelView(): JSX.Element {
   const [missing, setMissing] = createSignal<Id | null>(null);
@@ -77,6 +90,13 @@ function Shown(props: { channel: Channel }): JSX.Element {
       <Show when={thread()} keyed>
         {(id) => <ThreadPane parentId={id} channelId={props.channel.id} onBackLabel="Close thread" />}
       </Show>
+      <Show when={route().canvas ? props.channel.id : null} keyed>
+        {(_id) => (
+          <Suspense fallback={<aside class="thread" aria-label="Canvas" aria-busy="true" />}>
+            <CanvasPane channel={props.channel} />
+          </Suspense>
+        )}
+      </Show>
     </>
   );
 }
@@ -139,6 +159,24 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           <Icon name="pin" size={16} /> {state.pins[props.channel.id]?.length}
         </button>
       </Show>
+      <button
+        type="button"
+        class="btn btn-sm head-members"
+        aria-label="Canvas"
+        aria-pressed={route().canvas}
+        data-testid="channel-canvas"
+        onClick={() =>
+          navigate(
+            href({
+              workspace: props.channel.workspace_id,
+              channel: props.channel.id,
+              canvas: !route().canvas,
+            }),
+          )
+        }
+      >
+        <Icon name="canvas" size={16} />
+      </button>
       <Show when={props.channel.kind !== "dm"}>
         <button
           type="button"

@@ -12,6 +12,7 @@ import {
 } from "@slackclone/client";
 import { batch } from "solid-js";
 import { produce, reconcile, unwrap } from "solid-js/store";
+import { forgetCanvases } from "../canvas/kept";
 import { href, navigate, route } from "../router";
 import {
   applyToMessage,
@@ -123,6 +124,7 @@ export async function signOut(): Promise<void> {
   await rest.auth.signout();
   // The next person at this browser is not to find what this one wrote.
   for (const prefix of [`outbox:${myId()}:`, `draft:${myId()}:`, `reads:${myId()}`]) forgetAll(prefix);
+  forgetCanvases(myId());
   socket.close();
   location.assign("/signin");
 }
