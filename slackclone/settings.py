@@ -192,6 +192,41 @@ SEARCH_BACKENDS = {
 }
 SEARCH_DEADLINE_S = float(os.environ.get("SEARCH_DEADLINE_S", "5"))
 
+# -- files ------------------------------------------------------------------------------------------------------------
+FILES_URL = os.environ.get("FILES_URL", f"file://{DATA_DIR / 'files'}")  # or s3://BUCKET/PREFIX
+FILES_S3_ENDPOINT = os.environ.get("FILES_S3_ENDPOINT", "")  # of a server that speaks S3 and is not Amazon's
+FILES_S3_REGION = os.environ.get("FILES_S3_REGION", "")
+FILES_ORIGIN = os.environ.get("FILES_ORIGIN", "").rstrip("/")  # https://files.example.org; empty: ours
+FILES_MAX_BYTES = int(os.environ.get("FILES_MAX_BYTES", str(100 * 1024 * 1024)))
+FILES_REFUSED = frozenset(
+    kind.lower() for kind in _list("FILES_REFUSED", ".exe,.com,.scr,.bat,.cmd,.msi,.ps1,.vbs,.jar,.lnk,.hta")
+)
+FILES_MAX_PIXELS = 50_000_000  # of an image that gets a preview
+FILES_IMAGE_MAX_BYTES = 25 * 1024 * 1024
+_files = urlsplit(FILES_URL)
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "files": (
+        {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": _files.netloc,
+                "location": _files.path.strip("/"),
+                "endpoint_url": FILES_S3_ENDPOINT or None,
+                "region_name": FILES_S3_REGION or None,
+                "default_acl": None,
+                "file_overwrite": True,
+            },
+        }
+        if _files.scheme == "s3"
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": _files.path, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+        }
+    ),
+}
+
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") if REDIS_URL else "memory://localhost/")
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -229,6 +264,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "prune-activity": {"task": "reads.prune", "schedule": 86_400.0},
     "take-up-lost-notifications": {"task": "notifications.sweep", "schedule": 30.0},
     "mail-missed-messages": {"task": "notifications.mail", "schedule": 30.0},
+    "purge-files": {"task": "files.purge", "schedule": 3600.0},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
 
@@ -296,6 +332,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.workspaces",
     "apps.conversations",
+    "apps.files",
     "apps.messaging",
     "apps.reads",
     "apps.notifications",
@@ -373,7 +410,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "default-src": ["'none'"],
         "script-src": ["'self'", NONCE],
         "style-src": ["'self'", NONCE],
-        "img-src": ["'self'", "data:", "blob:"],
+        "img-src": ["'self'", "data:", "blob:", *([FILES_ORIGIN] if FILES_ORIGIN else [])],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "manifest-src": ["'self'"],

@@ -17,6 +17,7 @@ from apps.core.errors import InvalidError
 from apps.core.fields import Flag, Id
 from apps.core.pagination import parse_limit
 from apps.core.threads import wait
+from apps.files.actions.attach import PER_MESSAGE_MAX
 from apps.messaging import actions, queries
 
 CURSOR_MAX = 400
@@ -57,6 +58,7 @@ class PostIn(serializers.Serializer[Any]):
     thread_id = Id(required=False, allow_null=True)
     also_in_channel = Flag(required=False)
     forward_id = Id(required=False, allow_null=True, help_text="A message that is told on; the text may be empty.")
+    file_ids = serializers.ListField(child=Id(), required=False, max_length=PER_MESSAGE_MAX)
 
 
 class EditIn(serializers.Serializer[Any]):
@@ -83,6 +85,18 @@ class QuoteOut(serializers.Serializer[Any]):
     html = serializers.CharField(allow_null=True)
 
 
+class FileFactsOut(serializers.Serializer[Any]):
+    id = Id()
+    name = serializers.CharField()
+    type = serializers.CharField()
+    size = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    url = serializers.CharField()
+    preview_url = serializers.CharField(allow_null=True)
+    thumb_url = serializers.CharField(allow_null=True)
+
+
 class MessageOut(serializers.Serializer[Any]):
     message_id = Id()
     channel_id = Id()
@@ -93,6 +107,7 @@ class MessageOut(serializers.Serializer[Any]):
     text = serializers.CharField()
     html = serializers.CharField(allow_null=True)
     mentions = MentionOut(many=True)
+    files = FileFactsOut(many=True)
     timestamp = serializers.IntegerField()
     client_msg_id = serializers.CharField(allow_null=True)
     thread_id = Id(allow_null=True)

@@ -26,6 +26,17 @@ class Quote(msgspec.Struct, frozen=True):
     html: str | None = None
 
 
+class FileFacts(msgspec.Struct, frozen=True):
+    """A file as it was when the message was posted; it never changes. `width` is 0 where there is no preview."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    width: int = 0
+    height: int = 0
+
+
 class Content(msgspec.Struct, frozen=True):
     """What is sealed. `html` is the rendered text, absent when it would say no more than the escaped text."""
 
@@ -33,6 +44,7 @@ class Content(msgspec.Struct, frozen=True):
     html: str | None = None
     mentions: list[Mention] = []
     quote: Quote | None = None
+    files: list[FileFacts] = []
 
 
 class MessagePosted(Event, frozen=True, kw_only=True):
@@ -40,7 +52,8 @@ class MessagePosted(Event, frozen=True, kw_only=True):
 
     kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
     Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentions_all is
-    "channel", "here" or None, parent_sender_id is the author of the message that a reply answers.
+    "channel", "here" or None, parent_sender_id is the author of the message that a reply answers, file_ids are those of
+    its content.
     """
 
     type: ClassVar[str] = "message.posted"
@@ -54,6 +67,7 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     mentioned: list[str] = []
     mentions_all: str | None = None
     parent_sender_id: str | None = None
+    file_ids: list[str] = []
 
 
 class Target(msgspec.Struct, frozen=True):

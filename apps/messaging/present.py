@@ -7,8 +7,10 @@ import msgspec
 
 from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
+from apps.files.queries import links
 from apps.messaging import contents
 from apps.messaging.events import (
+    FileFacts,
     MessageDeleted,
     MessageEdited,
     MessagePinned,
@@ -36,6 +38,20 @@ class ReactionView(msgspec.Struct, frozen=True):
     user_ids: list[str]
 
 
+class FileView(msgspec.Struct, frozen=True):
+    """`preview_url` and `thumb_url` are of images that were drawn anew, else None."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    width: int
+    height: int
+    url: str
+    preview_url: str | None
+    thumb_url: str | None
+
+
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """Message of docs/protocol.md."""
 
@@ -48,6 +64,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     html: str | None
     mentions: list[MentionView]
+    files: list[FileView]
     timestamp: int
     client_msg_id: str | None
     thread_id: str | None
@@ -131,6 +148,7 @@ def message_view(message: StoredMessage) -> MessageView:
         text=content.text,
         html=content.html,
         mentions=[MentionView(found.kind, found.handle, found.user_id) for found in content.mentions],
+        files=[_file(found) for found in content.files],
         timestamp=message.created_at,
         client_msg_id=message.client_msg_id,
         thread_id=None if message.thread_id is None else str(message.thread_id),
@@ -249,6 +267,18 @@ def _foreign(event: Sequenced) -> Any:
         return msgspec.msgpack.decode(event.envelope.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
+
+
+def _file(facts: FileFacts) -> FileView:
+    return FileView(
+        facts.id,
+        facts.name,
+        facts.type,
+        facts.size,
+        facts.width,
+        facts.height,
+        **links(facts.id, facts.name, drawn=facts.width > 0),  # type: ignore[arg-type]  # url is never None
+    )
 
 
 def _where(target: Target) -> dict[str, Any]:

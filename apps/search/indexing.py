@@ -240,9 +240,9 @@ def _document(
         sender_id=sender_id,
         created_at=created_at,
         thread_id=None if thread_id is None else int(thread_id),
-        text=content.text,
+        text="\n".join([content.text, *(file.name for file in content.files)]),
         has_link=_has_link(content),
-        has_file=False,
+        has_file=bool(content.files),
     )
 
 

@@ -11,7 +11,7 @@ from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
 from apps.messaging import contents, rendering, targets, texts
 from apps.messaging.actions import appending
-from apps.messaging.events import MessageEdited
+from apps.messaging.events import Content, MessageEdited
 from apps.messaging.ports import StoredMessage, Version
 
 
@@ -21,7 +21,7 @@ async def edit_message(*, actor: Principal, message_id: int, text: str, wait: bo
     Raises InvalidError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError.
     """
     require_scope(actor, "messages:write")
-    texts.check_text(text)
+    texts.check_text(text, blank=True)
     await appending.take_turn(actor.user_id)
     location, access = await targets.visible(actor, message_id)
     if location.sender_id != actor.user_id:
@@ -29,11 +29,10 @@ async def edit_message(*, actor: Principal, message_id: int, text: str, wait: bo
     policies.require(policies.can_post(access), access, "Join this channel to change what you wrote in it.")
     message = await targets.standing(location)
     stream = streams.channel(location.channel_id)
+    old = await _before(message, stream)
+    texts.check_text(text, blank=bool(old.files) or old.quote is not None)
     content = await rendering.content_of(text, workspace_id=access.workspace_id)
-    if message.content is not None:
-        await contents.warm([message.content.sealed])
-        old = contents.unseal(message.content.sealed, stream=stream, event_id=message.content.event_id)
-        content = msgspec.structs.replace(content, quote=old.quote)
+    content = msgspec.structs.replace(content, quote=old.quote, files=old.files)
     event_id = appending.new_id()
     sealed = await contents.seal(content, workspace_id=access.workspace_id, stream=stream, event_id=event_id)
     appended = await appending.append(
@@ -47,3 +46,11 @@ async def edit_message(*, actor: Principal, message_id: int, text: str, wait: bo
     )
     edited_at = appended.outcome.created_at if isinstance(appended.outcome, Sequenced) else now_ms()
     return msgspec.structs.replace(message, content=Version(event_id, edited_at, actor.user_id, sealed))
+
+
+async def _before(message: StoredMessage, stream: str) -> Content:
+    """An edit changes the text; the files and what was forwarded stay."""
+    if message.content is None:
+        return contents.GONE
+    await contents.warm([message.content.sealed])
+    return contents.unseal(message.content.sealed, stream=stream, event_id=message.content.event_id)

@@ -1,5 +1,6 @@
 """Post a message, or a reply."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +16,7 @@ from apps.core.errors import InvalidError, NotFoundError, UnavailableError
 from apps.eventlog import streams
 from apps.eventlog.events import Duplicate, Sequenced
 from apps.messaging import contents, rendering, targets, texts
-from apps.messaging.actions import appending, forwarding
+from apps.messaging.actions import appending, attaching, forwarding
 from apps.messaging.events import MessagePosted
 from apps.messaging.ports import Location, StoredMessage, StoreUnavailableError
 from apps.messaging.present import stored_message
@@ -49,6 +50,7 @@ async def post_message(
     thread_id: int | None = None,
     also_in_channel: bool = False,
     forward_id: int | None = None,
+    file_ids: Sequence[int] = (),
     retry: bool = False,
     wait: bool = False,
 ) -> Posted:
@@ -60,7 +62,7 @@ async def post_message(
     """
     require_scope(actor, "messages:write")
     kind = texts.check_kind(kind)
-    texts.check_text(text, blank=forward_id is not None)
+    texts.check_text(text, blank=forward_id is not None or bool(file_ids))
     client_msg_id = texts.check_client_msg_id(client_msg_id)
     await appending.take_turn(actor.user_id)
     access = await conversations.access(channel_id, actor.user_id)
@@ -79,6 +81,11 @@ async def post_message(
     if quote is not None:
         content = msgspec.structs.replace(content, quote=quote)
     message_id = appending.new_id()
+    if file_ids:
+        facts = await attaching.attach(
+            actor=actor, file_ids=file_ids, access=access, message_id=message_id, dedupe=dedupe
+        )
+        content = msgspec.structs.replace(content, files=facts)
     appended = await appending.append(
         stream=stream,
         event=MessagePosted(
@@ -92,6 +99,7 @@ async def post_message(
             mentioned=[found.user_id for found in content.mentions if found.user_id is not None],
             mentions_all=next((found.kind for found in content.mentions if found.user_id is None), None),
             parent_sender_id=None if parent is None else str(parent.sender_id),
+            file_ids=[file.id for file in content.files],
         ),
         event_id=message_id,
         actor_id=actor.user_id,
@@ -103,6 +111,8 @@ async def post_message(
         wait=wait or retry,
     )
     posted = await _what_became(appended, stream, dedupe)
+    if file_ids and posted.message_id != message_id:
+        await attaching.settle(file_ids=file_ids, message_id=posted.message_id)
     if retry and not posted.sequenced and posted.message_id == message_id and dedupe is not None:
         # An earlier attempt may stand before this one in the log: until that is known, its id is not ours to say.
         raise UnavailableError("It is not known yet what an earlier attempt became; repeat it.", retry_after=1)

@@ -1,0 +1,55 @@
+"""What was uploaded. The bytes lie in the storage, sealed, in parts of PART_BYTES (`apps/files/parts.py`)."""
+
+from django.db import models
+
+from apps.core.clock import now
+from apps.core.ids import new_id
+from apps.files.names import NAME_MAX, TYPE_MAX
+
+
+class State(models.TextChoices):
+    """uploading: bytes are missing; ready: complete; gone: withdrawn, its bytes are deleted or will be."""
+
+    UPLOADING = "uploading"
+    READY = "ready"
+    GONE = "gone"
+
+
+class File(models.Model):
+    """`claim` is what a post attached it under: the same post, repeated, may attach it again, no other one.
+
+    received      bytes that the storage has
+    channel_id    once attached: who may read that channel may read the file
+    message_id    the message that shows it, as far as is known
+    width, height  of an image that was drawn anew, else 0; then there are also a `preview` and a `thumb`
+    """
+
+    id = models.BigIntegerField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.BigIntegerField()
+    owner_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    name = models.CharField(max_length=NAME_MAX)
+    type = models.CharField(max_length=TYPE_MAX)
+    size = models.BigIntegerField()
+    received = models.BigIntegerField(default=0)
+    preview_size = models.BigIntegerField(default=0)
+    thumb_size = models.BigIntegerField(default=0)
+    width = models.IntegerField(default=0)
+    height = models.IntegerField(default=0)
+    state = models.CharField(max_length=9, choices=State, default=State.UPLOADING)
+    channel_id = models.BigIntegerField(null=True)
+    message_id = models.BigIntegerField(null=True)
+    claim = models.CharField(max_length=100, null=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["channel_id", "-id"], name="files_of_channel"),
+            models.Index(fields=["owner_id", "-id"], name="files_of_owner"),
+            models.Index(
+                fields=["created_at"], condition=models.Q(channel_id__isnull=True), name="files_never_attached"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
