@@ -197,7 +197,7 @@ async def test_strangers_and_others_can_not_touch_an_upload(people: People) -> N
         with pytest.raises(ProblemError) as refused:
             await put(person, file, b"hello")
         assert refused.value.code == "not_found"
-        assert (await person.rest.raw("HEAD", f"/v1/files/{file['id']}/content")).status == 404
+        assert (await person.rest.raw("GET", f"/v1/files/{file['id']}")).status == 404
         with pytest.raises(ProblemError) as refused:
             await person.rest.delete(f"/v1/files/{file['id']}")
         assert refused.value.code == "not_found"
