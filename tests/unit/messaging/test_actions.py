@@ -446,6 +446,7 @@ async def test_events_look_as_the_protocol_says(scene: Scene, sequencing: Any) -
             "text": "**hi**",
             "html": "<p><strong>hi</strong></p>",
             "mentions": [],
+            "files": [],
             "timestamp": posted.timestamp,
             "client_msg_id": "c1",
             "thread_n": 0,
