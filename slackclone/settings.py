@@ -261,6 +261,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "purge-ended-sessions": {"task": "accounts.purge_ended", "schedule": 3600.0},
+    "sweep-desks": {"task": "desk.sweep", "schedule": 5.0},
     "prune-activity": {"task": "reads.prune", "schedule": 86_400.0},
     "take-up-lost-notifications": {"task": "notifications.sweep", "schedule": 30.0},
     "mail-missed-messages": {"task": "notifications.mail", "schedule": 30.0},
@@ -334,6 +335,7 @@ INSTALLED_APPS = [
     "apps.conversations",
     "apps.files",
     "apps.messaging",
+    "apps.desk",
     "apps.reads",
     "apps.notifications",
     "apps.presence",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("apps.notifications.urls")),
     path("", include("apps.search.urls")),
     path("", include("apps.presence.urls")),
+    path("", include("apps.desk.urls")),
     path("", include("apps.reads.urls")),
     path("", include("apps.canvas.urls")),
     path("", include("apps.web.channels_urls")),

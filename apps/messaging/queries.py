@@ -14,6 +14,7 @@ from apps.core.errors import InvalidError, NotFoundError, UnavailableError
 from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
 from apps.messaging import contents, present, targets
+from apps.messaging.events import Target
 from apps.messaging.models import ThreadFollow
 from apps.messaging.ports import PINS_MAX, Location, StoredMessage
 from apps.messaging.present import EventView, MessageView, VersionView
@@ -81,6 +82,13 @@ async def views(messages: Sequence[StoredMessage]) -> list[MessageView]:
     """Raises UnavailableError."""
     await contents.warm(message.content.sealed for message in messages if message.content is not None)
     return [present.message_view(message) for message in messages]
+
+
+async def views_at(places: Iterable[Target]) -> list[MessageView]:
+    """Those that are stored; whoever asks has seen to the rights. Raises UnavailableError."""
+    with store_needed():
+        rows = await asyncio.gather(*(store().message(targets.location(place)) for place in places))
+    return await views([row for row in rows if row is not None])
 
 
 # -- one message -----------------------------------------------------------------------------------------------------
