@@ -165,6 +165,10 @@ class Window:
         await message.hover()
         await message.get_by_role("toolbar", name="Message actions").get_by_role("button", name=action).click()
 
+    async def soon(self) -> int:
+        """A moment ahead, in ms."""
+        return int(await self.page.evaluate("Date.now() + 1500"))
+
     async def menu(self, text: str, item: str) -> None:
         """An entry of the message's menu."""
         await self.act(text, "More actions")

@@ -154,6 +154,48 @@ export interface Message {
   quote?: Quote;
 }
 
+export interface SavedItem {
+  message_id: Id;
+  channel_id: Id;
+  message: Message | null;
+  saved_at: number;
+  done: boolean;
+}
+
+export interface Draft {
+  workspace_id: Id;
+  channel_id: Id;
+  thread_id: Id | null;
+  text: string;
+  updated_at: number;
+}
+
+export interface Scheduled {
+  id: Id;
+  workspace_id: Id;
+  channel_id: Id;
+  thread_id: Id | null;
+  also_in_channel: boolean;
+  text: string;
+  at: number;
+  problem: string | null;
+}
+
+export interface Reminder {
+  id: Id;
+  workspace_id: Id;
+  channel_id: Id | null;
+  message_id: Id | null;
+  text: string;
+  at: number;
+  due: boolean;
+}
+
+export interface SidebarLayout {
+  starred: Id[];
+  sections: { id: string; name: string; channel_ids: Id[] }[];
+}
+
 export interface Pin {
   message: Message;
   pinned_at: number;
@@ -310,6 +352,22 @@ interface EventData {
   };
   "reaction.added": MessageRef & { emoji: string; user_id: Id };
   "reaction.removed": MessageRef & { emoji: string; user_id: Id };
+  "saved.changed": { workspace_id: Id; message_id: Id; saved: boolean; done: boolean };
+  "draft.changed": {
+    workspace_id: Id;
+    channel_id: Id;
+    thread_id: Id | null;
+    kept: boolean;
+    origin: string | null;
+  };
+  "scheduled.changed": {
+    workspace_id: Id;
+    channel_id: Id;
+    id: Id;
+    state: "waiting" | "failed" | "sent" | "cancelled";
+  };
+  "reminder.changed": { workspace_id: Id; id: Id; state: "waiting" | "due" | "done" };
+  "sidebar.changed": { workspace_id: Id };
   "message.pinned": MessageRef;
   "message.unpinned": MessageRef;
   "channel.updated": {

@@ -3,6 +3,7 @@ import type {
   CanvasVersion,
   Channel,
   ChannelKind,
+  Draft,
   FollowedThread,
   HistoryPage,
   Id,
@@ -15,10 +16,14 @@ import type {
   Pin,
   PostResult,
   Problem,
+  Reminder,
   RepliesPage,
   Role,
+  SavedItem,
+  Scheduled,
   SearchAnswer,
   Session,
+  SidebarLayout,
   TokenPair,
   User,
   Workspace,
@@ -158,6 +163,36 @@ export class RestClient {
       this.get<Page<CanvasVersion>>(path`/v1/channels/${channelId}/canvas/versions`, { ...query }),
     restore: (channelId: Id, n: number) =>
       this.post<void>(path`/v1/channels/${channelId}/canvas/restore`, { n }),
+  /** What is one's own: drafts, saved messages, messages for later, reminders, the order of the sidebar. */
+  readonly desk = {
+    drafts: () => this.get<{ results: Draft[] }>("/v1/me/drafts"),
+    keepDraft: (channelId: Id, body: { text: string; thread_id?: Id; origin?: string }) =>
+      this.put(path`/v1/channels/${channelId}/draft`, body),
+    dropDraft: (channelId: Id, query: { thread_id?: Id; origin?: string } = {}) =>
+      this.remove(path`/v1/channels/${channelId}/draft` + queryOf(query)),
+    save: (messageId: Id, done = false) => this.put(path`/v1/messages/${messageId}/saved`, { done }),
+    unsave: (messageId: Id) => this.remove(path`/v1/messages/${messageId}/saved`),
+    saved: (workspaceId: Id, query: PageQuery & { done?: "true"; ids?: "true" } = {}) =>
+      this.get<Page<SavedItem> & { ids?: Id[] }>(path`/v1/workspaces/${workspaceId}/saved`, { ...query }),
+    scheduled: (workspaceId: Id) =>
+      this.get<{ results: Scheduled[] }>(path`/v1/workspaces/${workspaceId}/scheduled`),
+    schedule: (
+      workspaceId: Id,
+      body: { channel_id: Id; text: string; at: number; thread_id?: Id; also_in_channel?: boolean },
+    ) => this.post<Scheduled>(path`/v1/workspaces/${workspaceId}/scheduled`, body),
+    reschedule: (id: Id, body: { text?: string; at?: number }) =>
+      this.patch<Scheduled>(path`/v1/scheduled/${id}`, body),
+    unschedule: (id: Id) => this.remove(path`/v1/scheduled/${id}`),
+    sendNow: (id: Id) => this.post<void>(path`/v1/scheduled/${id}/send`),
+    reminders: (workspaceId: Id) =>
+      this.get<{ results: Reminder[] }>(path`/v1/workspaces/${workspaceId}/reminders`),
+    remind: (workspaceId: Id, body: { at: number; text?: string; message_id?: Id }) =>
+      this.post<Reminder>(path`/v1/workspaces/${workspaceId}/reminders`, body),
+    putOff: (id: Id, at: number) => this.patch<Reminder>(path`/v1/reminders/${id}`, { at }),
+    finish: (id: Id) => this.remove(path`/v1/reminders/${id}`),
+    sidebar: (workspaceId: Id) => this.get<SidebarLayout>(path`/v1/workspaces/${workspaceId}/sidebar`),
+    arrange: (workspaceId: Id, layout: SidebarLayout) =>
+      this.call<SidebarLayout>("PUT", path`/v1/workspaces/${workspaceId}/sidebar`, layout),
   };
 
   /** Every result of a paged list, at most `limit` of them. */
@@ -173,10 +208,7 @@ export class RestClient {
   }
 
   private get<T>(url: string, query: Query = {}): Promise<T> {
-    const params = new URLSearchParams();
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) params.set(key, String(value));
-    const search = params.size > 0 ? `?${params}` : "";
-    return this.call<T>("GET", url + search);
+    return this.call<T>("GET", url + queryOf(query));
   }
 
   private post<T>(url: string, body: unknown = {}): Promise<T> {
@@ -187,8 +219,8 @@ export class RestClient {
     return this.call<T>("PATCH", url, body);
   }
 
-  private put(url: string): Promise<void> {
-    return this.call<void>("PUT", url);
+  private put(url: string, body?: unknown): Promise<void> {
+    return this.call<void>("PUT", url, body);
   }
 
   private remove(url: string): Promise<void> {
@@ -228,6 +260,12 @@ export class RestClient {
 }
 
 /** Escapes what is filled in, so that an id or an emoji can't change the path. */
+function queryOf(query: Query): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) params.set(key, String(value));
+  return params.size > 0 ? `?${params}` : "";
+}
+
 function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((url, part, index) => url + encodeURIComponent(values[index - 1] ?? "") + part);
 }

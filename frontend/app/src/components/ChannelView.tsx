@@ -12,6 +12,7 @@ import {
   Switch,
 } from "solid-js";
 import { href, navigate, route } from "../router";
+import { isStarred, toggleStar } from "../state/desk";
 import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
 import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
@@ -103,6 +104,7 @@ function Shown(props: { channel: Channel }): JSX.Element {
 
 function ChannelHeader(props: { channel: Channel }): JSX.Element {
   const partner = () => (props.channel.kind === "dm" ? (partnersOf(props.channel)[0] ?? "") : "");
+  const starred = () => isStarred(props.channel.workspace_id, props.channel.id);
   const handle = () => memberOf(props.channel.workspace_id, partner())?.handle;
   return (
     <header class="channel-head">
@@ -148,6 +150,19 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           </button>
         </Show>
       </div>
+      <button
+        type="button"
+        class="tool"
+        aria-label={starred() ? "Unstar" : "Star"}
+        aria-pressed={starred()}
+        data-tip={starred() ? "Unstar" : "Star"}
+        data-tip-side="bottom"
+        data-testid="star"
+        classList={{ "tool-starred": starred() }}
+        onClick={() => void toggleStar(props.channel.workspace_id, props.channel.id)}
+      >
+        <Icon name="star" />
+      </button>
       <Show when={(state.pins[props.channel.id]?.length ?? 0) > 0}>
         <button
           type="button"
@@ -238,7 +253,9 @@ function Foot(props: { channel: Channel }): JSX.Element {
               mode="channel"
               label={`Message ${labelOf(props.channel)}`}
               placeholder={`Message ${labelOf(props.channel)}`}
-              draftKey={`draft:${myId()}:c:${id}`}
+              onSchedule={(text, sent) =>
+                openDialog({ name: "schedule", channelId: id, threadId: null, text, sent })
+              }
               autofocus={!isPhone() && route().thread === null && dialog() === null}
               onSubmit={(text) => sendMessage({ channel_id: id, text })}
               onEditLast={editLast}

@@ -1,6 +1,6 @@
 import type { Id, Member } from "@slackclone/client";
-import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from "solid-js";
-import { keep, kept } from "../state/local";
+import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
+import { draftText, dropDraft, writeDraft } from "../state/desk";
 import { findPeople } from "../state/session";
 import { myId, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
@@ -22,8 +22,10 @@ export interface ComposerProps {
   mode: "channel" | "thread" | "edit";
   label: string;
   placeholder?: string;
-  /** Where the draft is kept; none when editing. */
-  draftKey?: string;
+  /** The thread whose reply is written here. */
+  threadId?: Id;
+  /** What else the send button offers. */
+  onSchedule?: (text: string, sent: () => void) => void;
   initial?: string;
   autofocus?: boolean;
   footer?: JSX.Element;
@@ -59,14 +61,18 @@ export function Composer(props: ComposerProps): JSX.Element {
     fit();
   };
 
-  createEffect(
-    on(
-      () => props.draftKey,
-      (key) => {
-        if (key !== undefined) put(kept(key) ?? "");
-      },
-    ),
-  );
+  /** The draft as it was last taken in or handed on: only a text that is still this one gives way to another device's. */
+  let settled = "";
+  if (props.mode !== "edit") {
+    createEffect(() => {
+      const text = draftText(props.channelId, props.threadId ?? null);
+      if (!area || text === area.value) settled = text;
+      else if (area.value === settled || area.value.trim() === "") {
+        settled = text;
+        put(text);
+      }
+    });
+  }
   onMount(() => {
     if (props.mode === "edit") put(props.initial ?? "");
     if (props.autofocus) {
@@ -77,23 +83,23 @@ export function Composer(props: ComposerProps): JSX.Element {
     onCleanup(() => window.removeEventListener("resize", fit));
   });
 
-  let saving: ReturnType<typeof setTimeout> | undefined;
   const saveDraft = (value: string) => {
-    const key = props.draftKey;
-    if (key === undefined) return;
-    clearTimeout(saving);
-    saving = setTimeout(() => keep(key, value.trim() ? value : null), 250);
+    if (props.mode === "edit") return;
+    settled = value;
+    writeDraft(props.channelId, props.threadId ?? null, value);
   };
-  onCleanup(() => {
-    clearTimeout(saving);
-    if (props.draftKey !== undefined) keep(props.draftKey, text().trim() ? text() : null);
-  });
 
   const onInput = () => {
     setText(area.value);
     fit();
     saveDraft(area.value);
     complete();
+  };
+
+  const cleared = () => {
+    settled = "";
+    put("");
+    dropDraft(props.channelId, props.threadId ?? null);
   };
 
   const submit = () => {
@@ -105,9 +111,7 @@ export function Composer(props: ComposerProps): JSX.Element {
       return;
     }
     if (props.onSubmit(value) === false) return;
-    put("");
-    clearTimeout(saving);
-    if (props.draftKey !== undefined) keep(props.draftKey, null);
+    cleared();
   };
 
   /* ---- completion of @names and :emoji: ---- */
@@ -401,18 +405,33 @@ export function Composer(props: ComposerProps): JSX.Element {
           <Show
             when={props.mode === "edit"}
             fallback={
-              <button
-                type="button"
-                class="send"
-                classList={{ "send-ready": canSend() }}
-                aria-label="Send message"
-                data-tip="Send"
-                disabled={!canSend()}
-                onPointerDown={(event) => event.preventDefault()}
-                onClick={submit}
-              >
-                <Icon name="send" size={17} />
-              </button>
+              <>
+                <Show when={props.onSchedule}>
+                  <button
+                    type="button"
+                    class="tool tool-sm"
+                    aria-label="Send later"
+                    data-tip="Send later"
+                    disabled={!canSend()}
+                    onPointerDown={(event) => event.preventDefault()}
+                    onClick={() => props.onSchedule?.(area.value.trim(), cleared)}
+                  >
+                    <Icon name="clock" size={17} />
+                  </button>
+                </Show>
+                <button
+                  type="button"
+                  class="send"
+                  classList={{ "send-ready": canSend() }}
+                  aria-label="Send message"
+                  data-tip="Send"
+                  disabled={!canSend()}
+                  onPointerDown={(event) => event.preventDefault()}
+                  onClick={submit}
+                >
+                  <Icon name="send" size={17} />
+                </button>
+              </>
             }
           >
             <button type="button" class="btn btn-sm btn-ghost" onClick={() => props.onCancel?.()}>

@@ -2,6 +2,7 @@ import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Id, Message } from "@slackclone/client";
 import { createSignal, type JSX, Show } from "solid-js";
 import { follow, href } from "../router";
+import { toggleSaved } from "../state/desk";
 import { isPinned, pinOf, setPinned } from "../state/pins";
 import { socket } from "../state/session";
 import { memberOf, myId, nameOf, state } from "../state/store";
@@ -206,6 +207,7 @@ function Toolbar(props: {
   const workspace = () => state.workspaces[state.channels[props.message.channel_id]?.workspace_id ?? ""];
   const canDelete = () => mine() || workspace()?.role === "owner" || workspace()?.role === "admin";
   const parent = () => props.message.thread_id ?? props.message.message_id;
+  const saved = () => state.saved[props.message.message_id] ?? false;
   return (
     <div class="toolbar" role="toolbar" aria-label="Message actions">
       <Show when={props.canAct}>
@@ -255,6 +257,17 @@ function Toolbar(props: {
           <Icon name="edit" />
         </button>
       </Show>
+      <button
+        type="button"
+        class="tool"
+        classList={{ "tool-starred": saved() }}
+        aria-label={saved() ? "Remove from saved" : "Save for later"}
+        aria-pressed={saved()}
+        data-tip={saved() ? "Saved" : "Save for later"}
+        onClick={() => void toggleSaved(props.message)}
+      >
+        <Icon name="bookmark" />
+      </button>
       <DropdownMenu modal={false} onOpenChange={props.onMenu} placement="bottom-end" gutter={4}>
         <DropdownMenu.Trigger class="tool" aria-label="More actions" data-tip="More">
           <Icon name="dots" />
@@ -276,6 +289,12 @@ function Toolbar(props: {
             >
               <Icon name={state.following[parent()] ? "bellOff" : "bell"} size={16} />
               {state.following[parent()] ? "Unfollow thread" : "Follow thread"}
+            </DropdownMenu.Item>
+            <DropdownMenu.Item
+              class="menu-item"
+              onSelect={() => openDialog({ name: "remind", messageId: props.message.message_id })}
+            >
+              <Icon name="clock" size={16} /> Remind me…
             </DropdownMenu.Item>
             <Show when={props.canAct}>
               <DropdownMenu.Item

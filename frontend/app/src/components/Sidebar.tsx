@@ -2,6 +2,7 @@ import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Channel, Id } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { follow, href, route } from "../router";
+import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
 import { badgeOf, unreadOf } from "../state/reads";
 import { openSearch } from "../state/search";
@@ -9,7 +10,6 @@ import { signOut } from "../state/session";
 import { myId, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { openDialog, setDrawer } from "../state/ui";
-import { myChannels } from "../state/verbs";
 import { Avatar, initialsOf } from "./Avatar";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Icon, type IconName } from "./Icon";
@@ -97,7 +97,7 @@ function PersonMenu(): JSX.Element {
 
 export function Sidebar(props: { workspaceId: Id }): JSX.Element {
   const workspace = () => state.workspaces[props.workspaceId];
-  const lists = createMemo(() => myChannels(props.workspaceId));
+  const lists = createMemo(() => arranged(props.workspaceId));
   const isAdmin = () => workspace()?.role === "owner" || workspace()?.role === "admin";
   const isGuest = () => workspace()?.role === "guest";
   return (
@@ -181,6 +181,47 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           <Icon name="thread" size={16} />
           <span class="clip">Threads</span>
         </a>
+        <button
+          type="button"
+          class="side-item"
+          data-testid="open-later"
+          onClick={() => {
+            setDrawer(false);
+            openDialog({ name: "later", tab: dueReminders(props.workspaceId) > 0 ? "reminders" : "saved" });
+          }}
+        >
+          <Icon name="bookmark" size={16} />
+          <span class="clip">Later</span>
+          <Show when={dueReminders(props.workspaceId) > 0}>
+            <span
+              class="count-badge"
+              role="img"
+              aria-label={`${dueReminders(props.workspaceId)} reminders are due`}
+            >
+              {dueReminders(props.workspaceId)}
+            </span>
+          </Show>
+        </button>
+        <Show when={lists().starred.length > 0}>
+          <Section title="Starred" keepAs="starred" channels={lists().starred} empty="" actions={<></>} />
+        </Show>
+        <For each={layoutOf(props.workspaceId).sections}>
+          {(section) => (
+            <Section
+              title={section.name}
+              keepAs={`section:${section.id}`}
+              channels={lists().sections.get(section.id) ?? []}
+              empty="Nothing in here yet."
+              actions={
+                <SmallAction
+                  icon="edit"
+                  label="Arrange the sidebar"
+                  run={() => openDialog({ name: "arrange" })}
+                />
+              }
+            />
+          )}
+        </For>
         <Section
           title="Channels"
           keepAs="rooms"
@@ -188,6 +229,11 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           empty="No channels yet."
           actions={
             <>
+              <SmallAction
+                icon="list"
+                label="Arrange the sidebar"
+                run={() => openDialog({ name: "arrange" })}
+              />
               <SmallAction
                 icon="search"
                 label="Browse channels"
@@ -282,6 +328,10 @@ function SideItem(props: { channel: Channel }): JSX.Element {
         aria-current={current() ? "page" : undefined}
         data-testid="sidebar-channel"
         data-channel-id={props.channel.id}
+        onContextMenu={(event) => {
+          event.preventDefault();
+          openDialog({ name: "arrange", channelId: props.channel.id });
+        }}
         onClick={(event) => {
           setDrawer(false);
           follow(event, to());
@@ -289,6 +339,11 @@ function SideItem(props: { channel: Channel }): JSX.Element {
       >
         <ChannelGlyph channel={props.channel} />
         <span class="clip">{titleOf(props.channel)}</span>
+        <Show when={hasDraft(props.channel.id)}>
+          <span class="side-draft" title="There is a draft" role="img" aria-label="draft">
+            <Icon name="edit" size={13} />
+          </span>
+        </Show>
         <Show when={unread()}>
           <span class="visually-hidden">, unread</span>
         </Show>

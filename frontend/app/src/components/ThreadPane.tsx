@@ -3,7 +3,7 @@ import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, S
 import { follow, href, route } from "../router";
 import { type Known, myId, state, titleOf } from "../state/store";
 import { loadMoreReplies, openThread } from "../state/timelines";
-import { setEditing } from "../state/ui";
+import { openDialog, setEditing } from "../state/ui";
 import { closeThread, sendMessage, setFollowing } from "../state/verbs";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
@@ -186,7 +186,10 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           mode="thread"
           label="Reply"
           placeholder="Reply…"
-          draftKey={`draft:${myId()}:t:${props.parentId}`}
+          threadId={props.parentId}
+          onSchedule={(text, sent) =>
+            openDialog({ name: "schedule", channelId: props.channelId, threadId: props.parentId, text, sent })
+          }
           autofocus
           onSubmit={(text) => {
             stuck = true;

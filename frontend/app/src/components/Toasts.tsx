@@ -16,7 +16,14 @@ export function Toasts(): JSX.Element {
             <span>{toast.text}</span>
             <Show when={toast.action}>
               {(action) => (
-                <button type="button" class="link-button" onClick={() => action().run()}>
+                <button
+                  type="button"
+                  class="link-button"
+                  onClick={() => {
+                    action().run();
+                    dismiss(toast.id);
+                  }}
+                >
                   {action().label}
                 </button>
               )}

@@ -12,6 +12,7 @@ import { type DialogName, dialog, openDialog } from "../state/ui";
 import { copyText, deleteMessage, goTo, joinChannel, openDirect } from "../state/verbs";
 import { full } from "../text/time";
 import { ChannelDetails } from "./ChannelDetails";
+import { Arrange, Later, Remind, Reschedule, Schedule } from "./DeskDialogs";
 import { WorkspaceForm } from "./FirstRun";
 import { Forward, Pins, WhoReacted } from "./MessageDialogs";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
@@ -55,6 +56,17 @@ export default function Dialogs(): JSX.Element {
       <Match when={is("add-people")}>{(open) => <AddPeople channelId={open().channelId} />}</Match>
       <Match when={is("versions")}>{(open) => <Versions messageId={open().messageId} />}</Match>
       <Match when={is("forward")}>{(open) => <Forward messageId={open().messageId} />}</Match>
+      <Match when={is("schedule")}>{(open) => <Schedule open={open()} />}</Match>
+      <Match when={is("reschedule")}>
+        {(open) => <Reschedule id={open().id} workspaceId={open().workspaceId} />}
+      </Match>
+      <Match when={is("remind")}>{(open) => <Remind messageId={open().messageId} />}</Match>
+      <Match when={is("later")}>
+        {(open) => <Later workspaceId={workspaceId()} tab={open().tab ?? "saved"} />}
+      </Match>
+      <Match when={is("arrange")}>
+        {(open) => <Arrange workspaceId={workspaceId()} channelId={open().channelId ?? null} />}
+      </Match>
       <Match when={is("pins")}>{(open) => <Pins channelId={open().channelId} />}</Match>
       <Match when={is("reactions")}>{(open) => <WhoReacted messageId={open().messageId} />}</Match>
       <Match when={is("delete-message")}>{(open) => <DeleteMessage messageId={open().messageId} />}</Match>

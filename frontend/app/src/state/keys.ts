@@ -1,8 +1,9 @@
 import { href, navigate, route } from "../router";
+import { inOrder } from "./desk";
 import { unreadOf } from "./reads";
 import { closeSearch, openSearch } from "./search";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
-import { closeThread, goTo, myChannels } from "./verbs";
+import { closeThread, goTo } from "./verbs";
 
 export const SHORTCUTS: readonly { keys: string[]; what: string }[] = [
   { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
@@ -65,8 +66,7 @@ export function onKeyDown(event: KeyboardEvent): void {
 function step(by: 1 | -1, unreadOnly: boolean): void {
   const { workspace, channel } = route();
   if (!workspace) return;
-  const { rooms, direct } = myChannels(workspace);
-  const all = [...rooms, ...direct];
+  const all = inOrder(workspace);
   const at = all.findIndex((one) => one.id === channel);
   for (let index = 1; index <= all.length; index += 1) {
     const next = all[(at + by * index + all.length * (index + 1)) % all.length];

@@ -23,6 +23,7 @@ import {
   mergeNotices,
   messageIdOf,
 } from "./apply";
+import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
 import { forgetAll } from "./local";
 import { outboxStorage } from "./outbox-storage";
 import { createPeople } from "./people";
@@ -50,6 +51,7 @@ export async function start(): Promise<void> {
     await followOneself(me.id);
     await refreshWorkspaces();
     setState("boot", "ready");
+    void loadDrafts().catch(() => undefined);
   } catch (error) {
     if (error instanceof ApiError && error.code === "unauthenticated") signedOut();
     else setState("boot", "error");
@@ -165,6 +167,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   });
   socket.subscribe(Object.fromEntries(channels.map((channel) => [channel.stream, channel.seq])));
   void loadMembers(workspace.id);
+  void loadDesk(workspace.id);
 }
 
 async function loadMembers(workspaceId: Id): Promise<void> {
@@ -278,7 +281,10 @@ export function onEvent(event: EventFrame): void {
       recent.get(id)?.events.push(event);
       onChannelEvent(id, event);
     } else if (kind === "w") onWorkspaceEvent(id, event);
-    else onOwnEvent(event);
+    else {
+      onOwnEvent(event);
+      onDeskEvent(event);
+    }
   });
 }
 

@@ -8,6 +8,9 @@ import type {
   Message,
   OutboxEntry,
   Pin,
+  Reminder,
+  Scheduled,
+  SidebarLayout,
   User,
   Workspace,
 } from "@slackclone/client";
@@ -45,6 +48,13 @@ export interface Pending {
   error: string | null;
 }
 
+export interface DraftText {
+  channel_id: Id;
+  thread_id: Id | null;
+  text: string;
+  updated_at: number;
+}
+
 export interface FollowedThreads {
   items: FollowedThread[];
   status: "loading" | "ready" | "error";
@@ -68,6 +78,14 @@ export interface AppState {
   followed: Record<Id, FollowedThreads>;
   /** By channel, the newest pin first; those of channels that were looked at. */
   pins: Record<Id, Pin[]>;
+  /** Saved and not done, by message. */
+  saved: Record<Id, boolean>;
+  /** By `draftKey`; what this person began to write, here or elsewhere. */
+  drafts: Record<string, DraftText>;
+  /** By workspace. */
+  reminders: Record<Id, Reminder[]>;
+  scheduled: Record<Id, Scheduled[]>;
+  layouts: Record<Id, SidebarLayout>;
   following: Record<Id, boolean>;
   pending: Record<string, Pending>;
   /** The `n` up to which a channel was read, kept in this browser. */
@@ -90,6 +108,11 @@ export const [state, setState] = createStore<AppState>({
   threads: {},
   followed: {},
   pins: {},
+  saved: {},
+  drafts: {},
+  reminders: {},
+  scheduled: {},
+  layouts: {},
   following: {},
   pending: {},
   read: {},

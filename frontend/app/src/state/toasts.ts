@@ -5,6 +5,8 @@ export interface Toast {
   id: number;
   kind: "error" | "info";
   text: string;
+  /** Stays until it is dismissed. */
+  sticky?: boolean;
   action?: { label: string; run: () => void };
 }
 
@@ -19,6 +21,7 @@ export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">>
     ...all.filter((one) => one.text !== text).slice(-3),
     { id, kind: "info", text, ...options },
   ]);
+  if (options.sticky) return;
   setTimeout(() => dismiss(id), options.kind === "error" ? 8000 : 4000);
 }
 

@@ -14,10 +14,17 @@ export type DialogName =
   | { name: "delete-message"; messageId: Id }
   | { name: "settings"; tab?: "profile" | "appearance" | "sessions" }
   | { name: "forward"; messageId: Id }
+  | { name: "schedule"; channelId: Id; threadId: Id | null; text: string; sent: () => void }
+  | { name: "reschedule"; id: Id; workspaceId: Id }
+  | { name: "remind"; messageId: Id }
+  | { name: "later"; tab?: LaterTab }
+  | { name: "arrange"; channelId?: Id }
   | { name: "pins"; channelId: Id }
   | { name: "reactions"; messageId: Id }
   | { name: "shortcuts" }
   | { name: "switcher" };
+
+export type LaterTab = "saved" | "reminders" | "scheduled" | "drafts";
 
 export type Theme = "system" | "light" | "dark";
 
