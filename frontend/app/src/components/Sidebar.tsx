@@ -203,7 +203,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           </Show>
         </button>
         <Show when={lists().starred.length > 0}>
-          <Section title="Starred" keepAs="starred" channels={lists().starred} empty="" actions={<></>} />
+          <Section title="Starred" keepAs="starred" channels={lists().starred} empty="" actions={null} />
         </Show>
         <For each={layoutOf(props.workspaceId).sections}>
           {(section) => (

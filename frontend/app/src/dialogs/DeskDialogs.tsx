@@ -150,6 +150,13 @@ const TABS = [
   { id: "drafts", label: "Drafts" },
 ];
 
+/** A button may go with its row; the focus then has to stay in the dialog. */
+function holdFocus(list: HTMLElement): void {
+  list.addEventListener("click", (event) => {
+    if ((event.target as Element).closest("button")) list.focus();
+  });
+}
+
 export function Later(props: { workspaceId: Id; tab: LaterTab }): JSX.Element {
   const [tab, setTab] = createSignal<LaterTab>(props.tab);
   return (
@@ -214,7 +221,13 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
         <input type="checkbox" checked={done()} onChange={(event) => setDone(event.currentTarget.checked)} />
         Show what is done
       </label>
-      <ul class="pin-list" aria-label="Saved messages" aria-busy={status() === "loading"}>
+      <ul
+        class="pin-list"
+        ref={holdFocus}
+        tabIndex={-1}
+        aria-label="Saved messages"
+        aria-busy={status() === "loading"}
+      >
         <For
           each={items()}
           fallback={
@@ -295,7 +308,7 @@ function ReminderList(props: { workspaceId: Id }): JSX.Element {
   const run = (change: Promise<unknown>) =>
     void change.then(() => loadReminders(props.workspaceId)).catch(toastError);
   return (
-    <ul class="pin-list" aria-label="Reminders">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Reminders">
       <For
         each={state.reminders[props.workspaceId] ?? []}
         fallback={<Nothing text="No reminders. Try “Remind me…” in the menu of a message, or /remind." />}
@@ -352,7 +365,7 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
   const run = (change: Promise<unknown>) =>
     void change.then(() => loadScheduled(props.workspaceId)).catch(toastError);
   return (
-    <ul class="pin-list" aria-label="Scheduled messages">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Scheduled messages">
       <For
         each={state.scheduled[props.workspaceId] ?? []}
         fallback={
@@ -401,7 +414,7 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
 
 function DraftList(props: { workspaceId: Id }): JSX.Element {
   return (
-    <ul class="pin-list" aria-label="Drafts">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Drafts">
       <For
         each={listedDrafts(props.workspaceId)}
         fallback={

@@ -203,14 +203,19 @@ export function dropDraft(channelId: Id, threadId: Id | null): void {
   clearTimeout(waiting.get(key));
   waiting.delete(key);
   const known = state.drafts[key] !== undefined || kept(localKey(key)) !== null;
-  setState("drafts", key, undefined as never);
-  keep(localKey(key), null);
+  forget(key);
   if (!known) return;
   keep(unsentKey(key), "gone");
   chain(key, async () => {
     await rest.desk.dropDraft(channelId, { origin: ORIGIN, ...(threadId ? { thread_id: threadId } : {}) });
     if (state.drafts[key] === undefined) keep(unsentKey(key), null);
   });
+}
+
+/** In this order: who reads the state reads what is kept here next. */
+function forget(key: string): void {
+  keep(localKey(key), null);
+  setState("drafts", key, undefined as never);
 }
 
 /** What the server keeps counts, but for what it has not heard of yet. */
@@ -246,8 +251,7 @@ export async function loadDrafts(): Promise<void> {
       setState("drafts", key, { ...theirs });
       keep(localKey(key), theirs.text);
     } else {
-      setState("drafts", key, undefined as never);
-      keep(localKey(key), null);
+      forget(key);
     }
   }
 }

@@ -33,6 +33,11 @@ export function onKeyDown(event: KeyboardEvent): void {
     openDialog(dialog()?.name === "switcher" ? null : { name: "switcher" });
     return;
   }
+  if (dialog() && event.key === "Escape" && document.activeElement === document.body) {
+    // What had the focus is gone (a row that was removed), so the dialog does not hear the key itself.
+    openDialog(null);
+    return;
+  }
   if (dialog() || emojiRequest()) return;
   if (mod && event.shiftKey && key === "l") {
     event.preventDefault();
