@@ -163,6 +163,8 @@ export class RestClient {
       this.get<Page<CanvasVersion>>(path`/v1/channels/${channelId}/canvas/versions`, { ...query }),
     restore: (channelId: Id, n: number) =>
       this.post<void>(path`/v1/channels/${channelId}/canvas/restore`, { n }),
+  };
+
   /** What is one's own: drafts, saved messages, messages for later, reminders, the order of the sidebar. */
   readonly desk = {
     drafts: () => this.get<{ results: Draft[] }>("/v1/me/drafts"),
