@@ -18,7 +18,7 @@ from bench.stage import Stage
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--members", type=int, default=100_000)
     parser.add_argument("--sockets", type=int, default=15_000)
-    parser.add_argument("--people", type=int, default=3_000, help="who have the sockets")
+    parser.add_argument("--people", type=int, default=2_500, help="who have the sockets")
     parser.add_argument("--rate", type=float, default=1)
     parser.add_argument("--seconds", type=float, default=300)
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         clients = [stack.enter_context(Driver()) for _ in range(webs)]
         sender = stack.enter_context(Driver())
         online = people[: options.people]
-        each = -(-options.sockets // (webs * len(online)))
+        each = max(1, round(options.sockets / (webs * len(online))))
         opened = sum(
             call_all(
                 clients,
@@ -61,7 +61,9 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         results = call_all(clients, "finish", [{"expected": said["accepted"]}] * webs)
         used = meter.used()
         steps = asyncio.run(_steps(stage, channel["id"], people[5].token))
-    last = [max(times) for times in zip(*(result["last_ms"] for result in results), strict=True)]
+    times = [result["last_ms"] for result in results]
+    last = [max(found[seq] for found in times) for seq in times[0] if all(seq in found for found in times)]
+    closed = sum(sum(result["closed"].values()) for result in results)
     return {
         "members": options.members,
         "sockets": opened,
@@ -69,6 +71,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "messages": said["accepted"],
         "last_p50_ms": round(statistics.median(last), 1),
         "last_p99_ms": round(exact_percentile(last, 0.99), 1),
+        "measured": len(last),
+        "closed": closed,
         "lost": sum(result["missing"] for result in results),
         "cores_used": {name: round(value / said["took_s"], 2) for name, value in used.items()},
         "steps_ms": steps,

@@ -18,6 +18,7 @@ import uvloop
 from bench.fastsocket import Follower, Listener, Reference, Talker, Tally, Window, connect, is_subscribed
 from bench.measure import histogram, raise_file_limit
 
+HEARTBEAT_S = 25  # a gateway closes a socket that is silent for 75 s
 CALL_DEADLINE_S = 600
 _AT_ONCE = 256
 
@@ -57,9 +58,19 @@ class Worker:
 
         wanted = [token for token in tokens for _ in range(sockets_each)]
         await asyncio.gather(*(one(index, token) for index, token in enumerate(wanted)))
+        self._beating = asyncio.create_task(self._beat())
         gc.collect()
         gc.freeze()
         return len(self.listeners)
+
+    async def _beat(self) -> None:
+        """A sign of life from each socket every HEARTBEAT_S, a few of them each second."""
+        turn = 0
+        while True:
+            await asyncio.sleep(1.0)
+            turn += 1
+            for listener in self.listeners[turn % HEARTBEAT_S :: HEARTBEAT_S]:
+                listener.ping()
 
     async def quiet(self, idle_s: float = 1.0, deadline_s: float = 30.0) -> None:
         """Wait until nothing has come for a while: what setting up caused is over."""
@@ -100,7 +111,7 @@ class Worker:
             "reads": len(arrivals) // 3,
             "bytes": self.reference.bytes,
             "histogram": dict(found),
-            "last_ms": [(now - sent[k]) / 1e6 for k, now in sorted(last.items())],
+            "last_ms": {(self.reference.first_seq or 0) + k: (now - sent[k]) / 1e6 for k, now in last.items()},
         }
 
     async def modes(self) -> dict[str, int]:
@@ -133,6 +144,7 @@ class Worker:
         }
 
     async def hang_up(self) -> None:
+        self._beating.cancel()
         for listener in self.listeners:
             listener.close()
         self.listeners = []

@@ -116,6 +116,10 @@ class Base(asyncio.Protocol):
         if self.transport:
             self.transport.abort()
 
+    def ping(self) -> None:
+        if self.transport and self.closed is None and not self.transport.is_closing():
+            self.transport.write(frame(b"", _PING))
+
     def control(self, opcode: int, payload: bytes) -> None:
         if opcode == _PING and self.transport:
             self.transport.write(frame(payload, 10))
