@@ -40,7 +40,7 @@ class House:
 
     def __init__(self, stack: ExitStack, options: argparse.Namespace, env: dict[str, str]) -> None:
         self.webs = options.webs if options.profile == "cluster" else 1
-        self.stage = stack.enter_context(Stage(options.profile, webs=self.webs, env=env))
+        self.stage = stack.enter_context(Stage(options.profile, webs=self.webs, workers=0, env=env))
         self.clients = [stack.enter_context(Driver()) for _ in range(options.clients)]
         self.sender = stack.enter_context(Driver())
         people = self.stage.seed(options.people + 4)

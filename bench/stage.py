@@ -35,10 +35,11 @@ class Stage:
         webs: int = 1,
         sequencers: int = 1,
         messages: int = 0,
+        workers: int = 1,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.profile = profile
-        self._webs, self._sequencers, self._messages = webs, sequencers, messages
+        self._webs, self._sequencers, self._messages, self._workers = webs, sequencers, messages, workers
         self._env = ENV | dict(env or {})
         self._stack = ExitStack()
         self._seeded = 0
@@ -59,6 +60,7 @@ class Stage:
                     webs=self._webs,
                     sequencers=self._sequencers,
                     messages=self._messages,
+                    workers=self._workers,
                 )
             )
             self.owner_token, self.workspace = asyncio.run(self._open())
