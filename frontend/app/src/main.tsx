@@ -2,6 +2,7 @@ import { render } from "solid-js/web";
 import { App } from "./App";
 import "./styles/app.css";
 import "./styles/timeline.css";
+import "./styles/files.css";
 import "./styles/overlays.css";
 
 const root = document.getElementById("app");

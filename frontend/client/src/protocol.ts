@@ -131,6 +131,29 @@ export interface Quote {
   html: string | null;
 }
 
+/** `thumb_url` and `preview_url` are of images that the server drew anew. */
+export interface FileInfo {
+  id: Id;
+  name: string;
+  type: string;
+  size: number;
+  width: number;
+  height: number;
+  url: string;
+  preview_url: string | null;
+  thumb_url: string | null;
+}
+
+/** A file as its owner and lists see it. `received` of `size` bytes are there. */
+export interface Upload extends FileInfo {
+  owner_id: Id;
+  channel_id: Id | null;
+  message_id: Id | null;
+  created_at: number;
+  received: number;
+  complete: boolean;
+}
+
 export interface Message {
   message_id: Id;
   channel_id: Id;
@@ -152,6 +175,7 @@ export interface Message {
   reply_count: number;
   last_reply_at: number | null;
   quote?: Quote;
+  files?: FileInfo[];
 }
 
 export interface SavedItem {

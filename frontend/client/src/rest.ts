@@ -25,6 +25,7 @@ import type {
   Session,
   SidebarLayout,
   TokenPair,
+  Upload,
   User,
   Workspace,
 } from "./protocol.js";
@@ -127,6 +128,22 @@ export class RestClient {
     pins: (id: Id) => this.get<{ results: Pin[] }>(path`/v1/channels/${id}/pins`),
   };
 
+  readonly files = {
+    begin: (workspaceId: Id, name: string, size: number) =>
+      this.post<Upload>("/v1/files", { workspace_id: workspaceId, name, size }),
+    get: (id: Id) => this.get<Upload>(path`/v1/files/${id}`),
+    discard: (id: Id) => this.remove(path`/v1/files/${id}`),
+    ofChannel: (id: Id, query: PageQuery = {}) =>
+      this.get<Page<Upload>>(path`/v1/channels/${id}/files`, { ...query }),
+    /** One piece at its offset; XMLHttpRequest, since fetch does not tell how much has gone out. */
+    put: (
+      id: Id,
+      offset: number,
+      piece: Blob,
+      options: { signal?: AbortSignal; progress?: (sent: number) => void } = {},
+    ) => this.putBytes(path`/v1/files/${id}/content`, offset, piece, options),
+  };
+
   readonly messages = {
     post: (body: {
       channel_id: Id;
@@ -135,6 +152,7 @@ export class RestClient {
       client_msg_id?: string;
       thread_id?: Id;
       also_in_channel?: boolean;
+      file_ids?: Id[];
       forward_id?: Id;
     }) => this.post<PostResult>("/v1/messages", body),
     get: (id: Id) => this.get<Message>(path`/v1/messages/${id}`),
@@ -207,6 +225,38 @@ export class RestClient {
       cursor = answer.next_cursor ?? undefined;
     } while (cursor !== undefined && results.length < limit);
     return results;
+  }
+
+  private async putBytes(
+    url: string,
+    offset: number,
+    piece: Blob,
+    options: { signal?: AbortSignal; progress?: (sent: number) => void },
+  ): Promise<Upload> {
+    const token = this.options.token ? await this.options.token() : null;
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("PATCH", (this.options.baseUrl ?? "") + url);
+      request.setRequestHeader("Content-Type", "application/octet-stream");
+      request.setRequestHeader("Upload-Offset", String(offset));
+      if (token) request.setRequestHeader("Authorization", `Bearer ${token}`);
+      else request.setRequestHeader("X-CSRFToken", (this.options.csrfToken ?? cookieCsrfToken)());
+      request.upload.onprogress = (event) => options.progress?.(event.loaded);
+      request.onerror = () => reject(new ApiError("offline", "The server can't be reached."));
+      request.onabort = () => reject(new ApiError("offline", "Stopped."));
+      request.onload = () => {
+        let json: unknown = null;
+        try {
+          json = JSON.parse(request.responseText);
+        } catch {
+          // the status says enough
+        }
+        if (request.status < 400 && json) resolve(json as Upload);
+        else reject(ApiError.fromProblem(request.status, json as Problem | null, null));
+      };
+      options.signal?.addEventListener("abort", () => request.abort(), { once: true });
+      request.send(piece);
+    });
   }
 
   private get<T>(url: string, query: Query = {}): Promise<T> {

@@ -1,10 +1,13 @@
 import type { Id, Member } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
-import { findPeople } from "../state/session";
+import { findPeople, rest } from "../state/session";
 import { myId, state } from "../state/store";
+import { toastError } from "../state/toasts";
 import { pickEmoji } from "../state/ui";
+import { createUploads } from "../state/uploads";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
+import { Attachments } from "./Attachments";
 import { Avatar } from "./Avatar";
 import { Icon, type IconName } from "./Icon";
 
@@ -30,6 +33,8 @@ export interface ComposerProps {
   autofocus?: boolean;
   footer?: JSX.Element;
   onSubmit: (text: string) => undefined | boolean | void | Promise<void>;
+  /** What else a post with files carries. */
+  postTo?: () => { thread_id?: Id; also_in_channel?: boolean };
   onCancel?: () => void;
   onEditLast?: () => void;
 }
@@ -48,6 +53,46 @@ export function Composer(props: ComposerProps): JSX.Element {
   let completing: { start: number; end: number } | null = null;
 
   const workspaceId = () => state.channels[props.channelId]?.workspace_id ?? "";
+
+  const uploads = createUploads(workspaceId);
+  const [dropping, setDropping] = createSignal(false);
+  const [posting, setPosting] = createSignal(false);
+  let picker!: HTMLInputElement;
+  let postKey = "";
+
+  const postFiles = async (value: string) => {
+    if (!uploads.ready() || posting()) return;
+    setPosting(true);
+    // Sent again after a failure it is the same post.
+    postKey ||= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    try {
+      await rest.messages.post({
+        channel_id: props.channelId,
+        text: value,
+        file_ids: uploads.ids(),
+        client_msg_id: postKey,
+        ...props.postTo?.(),
+      });
+      postKey = "";
+      uploads.clear();
+      cleared();
+    } catch (error) {
+      toastError(error);
+    }
+    setPosting(false);
+  };
+  const takeFiles = (event: Event, data: DataTransfer | null) => {
+    setDropping(false);
+    if (props.mode === "edit" || !data || data.files.length === 0) return;
+    event.preventDefault();
+    uploads.add(data.files);
+    area.focus();
+  };
+  const dragging = (event: DragEvent) => {
+    if (props.mode === "edit" || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    setDropping(true);
+  };
 
   const fit = () => {
     area.style.height = "auto";
@@ -104,7 +149,13 @@ export function Composer(props: ComposerProps): JSX.Element {
 
   const submit = () => {
     const value = area.value.replace(/^\s*\n|\s+$/g, "");
-    if (!value.trim() || value.length > MAX_CHARS) return;
+    if (value.length > MAX_CHARS) return;
+    if (uploads.items.length > 0) {
+      closeChoices();
+      void postFiles(value);
+      return;
+    }
+    if (!value.trim()) return;
     closeChoices();
     if (props.mode === "edit") {
       void props.onSubmit(value);
@@ -292,12 +343,22 @@ export function Composer(props: ComposerProps): JSX.Element {
   ];
 
   const tooLong = () => text().length - MAX_CHARS;
-  const canSend = () => text().trim() !== "" && tooLong() <= 0;
+  const canSend = () =>
+    tooLong() <= 0 && (uploads.items.length > 0 ? uploads.ready() && !posting() : text().trim() !== "");
 
   return (
     <div
+      role="group"
+      aria-label="Composer"
       class="composer"
-      classList={{ "composer-edit": props.mode === "edit", "composer-focused": focused() }}
+      classList={{
+        "composer-edit": props.mode === "edit",
+        "composer-focused": focused(),
+        "composer-dropping": dropping(),
+      }}
+      onDragOver={dragging}
+      onDragLeave={() => setDropping(false)}
+      onDrop={(event) => takeFiles(event, event.dataTransfer)}
     >
       <Show when={choices().length > 0}>
         <div class="completion" id={listId} role="listbox" aria-label="Suggestions">
@@ -332,6 +393,7 @@ export function Composer(props: ComposerProps): JSX.Element {
         </div>
       </Show>
       <div class="composer-box">
+        <Attachments uploads={uploads} />
         <textarea
           ref={area}
           class="composer-text"
@@ -347,6 +409,7 @@ export function Composer(props: ComposerProps): JSX.Element {
           enterkeyhint="send"
           onInput={onInput}
           onKeyDown={onKeyDown}
+          onPaste={(event) => takeFiles(event, event.clipboardData)}
           onClick={complete}
           onFocus={() => setFocused(true)}
           onBlur={() => {
@@ -372,6 +435,28 @@ export function Composer(props: ComposerProps): JSX.Element {
               )}
             </For>
             <span class="composer-sep" />
+            <Show when={props.mode !== "edit"}>
+              <input
+                ref={picker}
+                type="file"
+                multiple
+                hidden
+                data-testid={`file-input-${props.mode}`}
+                onChange={() => {
+                  uploads.add(picker.files ?? []);
+                  picker.value = "";
+                }}
+              />
+              <button
+                type="button"
+                class="tool tool-sm"
+                aria-label="Attach files"
+                data-tip="Attach files"
+                onClick={() => picker.click()}
+              >
+                <Icon name="paperclip" size={17} />
+              </button>
+            </Show>
             <button
               type="button"
               class="tool tool-sm"

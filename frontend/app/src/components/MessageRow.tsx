@@ -22,6 +22,7 @@ import { Avatar } from "./Avatar";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { MessageBody } from "./MessageBody";
+import { MessageFiles } from "./MessageFiles";
 import { QuoteCard } from "./QuoteCard";
 import { Reactions } from "./Reactions";
 
@@ -149,6 +150,9 @@ function Row(props: {
         >
           <Show when={!props.message.deleted} fallback={<p class="tombstone">This message was deleted.</p>}>
             <MessageBody message={props.message} />
+            <Show when={props.message.files?.length ? props.message.files : null}>
+              {(files) => <MessageFiles files={files()} />}
+            </Show>
             <Show when={props.message.quote}>
               {(quote) => <QuoteCard quote={quote()} workspaceId={workspaceId()} />}
             </Show>

@@ -191,6 +191,10 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
             openDialog({ name: "schedule", channelId: props.channelId, threadId: props.parentId, text, sent })
           }
           autofocus
+          postTo={() => ({
+            thread_id: props.parentId,
+            ...(alsoInChannel() ? { also_in_channel: true } : {}),
+          })}
           onSubmit={(text) => {
             stuck = true;
             const sent = sendMessage({

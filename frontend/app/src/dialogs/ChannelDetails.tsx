@@ -1,7 +1,8 @@
-import type { Channel, Id, Member } from "@slackclone/client";
-import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
+import type { Channel, Id, Member, Upload } from "@slackclone/client";
+import { createEffect, createSignal, For, type JSX, on, onMount, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
+import { FileCard } from "../components/MessageFiles";
 import { putChannel, putMembers, rest } from "../state/session";
 import { isDirect, labelOf, myId, nameOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -10,7 +11,7 @@ import { leaveChannel, openDirect } from "../state/verbs";
 import { date } from "../text/time";
 import { close, createDebounced, createForm, FormError, Modal } from "./parts";
 
-type Tab = "about" | "members" | "settings";
+type Tab = "about" | "members" | "files" | "settings";
 
 export function ChannelDetails(props: { channelId: Id; tab: Tab }): JSX.Element {
   const channel = () => state.channels[props.channelId];
@@ -23,6 +24,7 @@ export function ChannelDetails(props: { channelId: Id; tab: Tab }): JSX.Element 
             tabs={[
               { id: "about", label: "About" },
               { id: "members", label: `Members ${found().member_count}` },
+              { id: "files", label: "Files" },
               ...(isDirect(found()) || !found().is_member ? [] : [{ id: "settings", label: "Settings" }]),
             ]}
             onChoose={(tab) => openDialog({ name: "channel", channelId: props.channelId, tab: tab as Tab })}
@@ -32,6 +34,9 @@ export function ChannelDetails(props: { channelId: Id; tab: Tab }): JSX.Element 
           </Show>
           <Show when={props.tab === "members"}>
             <Members channel={found()} />
+          </Show>
+          <Show when={props.tab === "files"}>
+            <ChannelFiles channelId={props.channelId} />
           </Show>
           <Show when={props.tab === "settings"}>
             <ChannelSettings channel={found()} />
@@ -356,6 +361,49 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
           </Show>
         </Show>
       </div>
+    </div>
+  );
+}
+
+function ChannelFiles(props: { channelId: Id }): JSX.Element {
+  const [files, setFiles] = createSignal<Upload[]>([]);
+  const [next, setNext] = createSignal<string | null>(null);
+  const [status, setStatus] = createSignal<"loading" | "ready" | "error">("loading");
+  const load = async (cursor?: string) => {
+    setStatus("loading");
+    try {
+      const page = await rest.files.ofChannel(props.channelId, cursor ? { cursor } : {});
+      setFiles((known) => (cursor ? [...known, ...page.results] : page.results));
+      setNext(page.next_cursor);
+      setStatus("ready");
+    } catch {
+      setStatus("error");
+    }
+  };
+  onMount(() => void load());
+  return (
+    <div class="channel-files" data-testid="channel-files" aria-busy={status() === "loading"}>
+      <For
+        each={files()}
+        fallback={
+          <p class="empty-note">
+            {status() === "loading"
+              ? "Loading…"
+              : status() === "error"
+                ? "The list can't be had now. Close it and try again."
+                : "Nobody has shared a file here yet."}
+          </p>
+        }
+      >
+        {(file) => <FileCard file={file} />}
+      </For>
+      <Show when={next()}>
+        {(cursor) => (
+          <button type="button" class="btn btn-block" onClick={() => void load(cursor())}>
+            Show more
+          </button>
+        )}
+      </Show>
     </div>
   );
 }

@@ -8,7 +8,7 @@ export type DialogName =
   | { name: "browse-channels" }
   | { name: "new-dm" }
   | { name: "invite" }
-  | { name: "channel"; channelId: Id; tab?: "about" | "members" | "settings" }
+  | { name: "channel"; channelId: Id; tab?: "about" | "members" | "files" | "settings" }
   | { name: "add-people"; channelId: Id }
   | { name: "versions"; messageId: Id }
   | { name: "delete-message"; messageId: Id }
