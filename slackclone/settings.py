@@ -137,6 +137,7 @@ PRESENCE = (
     if REDIS_URL
     else "apps.presence.backends.presence_memory.MemoryPresence"
 )
+MARKER_LISTENERS = ["apps.notifications.taking_back.moved"]
 GATEWAY_ID = os.environ.get("GATEWAY_ID", "")  # empty: host name and process id
 GATEWAY_URL = os.environ.get(
     "GATEWAY_URL", f"{PUBLIC_URL.replace('http', 'ws', 1)}/v1/socket"

@@ -1,6 +1,10 @@
 """Tell a person's tabs and devices where their markers are: by signals, since who misses one fetches the state."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from apps.eventlog import registry, streams
 from apps.eventlog.events import Batch, Ephemeral, encode
@@ -24,3 +28,11 @@ async def tell(moved: Sequence[Moved]) -> None:
     broadcast = registry.broadcast()
     for user_id, signals in by_user.items():
         await broadcast.publish(Batch(streams.user(user_id), ephemeral=signals))
+    for listener in _listeners():
+        await listener(moved)
+
+
+@functools.cache
+def _listeners() -> Sequence[Callable[[Sequence[Moved]], Awaitable[None]]]:
+    """Rooms above that care: settings.MARKER_LISTENERS."""
+    return [import_string(path) for path in settings.MARKER_LISTENERS]

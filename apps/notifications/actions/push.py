@@ -57,17 +57,6 @@ def push_due(*, post: Post, after: int, upto: int) -> Pushed:
     return Pushed(sent, None if again_s is None else min(again_s, BACKOFF_MAX_S))
 
 
-def withdraw_read(*, user_id: int, channel_id: int, thread_id: int | None, upto: int) -> list[int]:
-    """The person has read so far: what waits is dropped. Returns the events whose notification is on their devices."""
-    rows = Notification.objects.filter(user_id=user_id, channel_id=channel_id, thread_id=thread_id, position__lte=upto)
-    rows.filter(state=State.PENDING).update(state=State.WITHDRAWN, detail="read", mail_at=None)
-    shown = list(rows.filter(state=State.SENT).values_list("event_id", flat=True))
-    if shown:
-        rows.filter(event_id__in=shown, state=State.SENT).update(state=State.WITHDRAWN, detail="read", mail_at=None)
-    rows.filter(mail_at__isnull=False).update(mail_at=None)
-    return shown
-
-
 def close_shown(*, user_id: int, event_ids: Sequence[int]) -> None:
     """Tell the person's devices that these notifications may go. Best effort: it is worth one try."""
     devices = queries.devices_of([user_id]).get(user_id, [])

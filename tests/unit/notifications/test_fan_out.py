@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core import mail
 
 from apps.accounts.principal import Principal
@@ -12,7 +13,7 @@ from apps.conversations.actions.open_dm import open_dm
 from apps.core import clock
 from apps.delivery import followups
 from apps.messaging.actions.post_message import Posted, post_message
-from apps.notifications import posts, registry, tasks, unsubscribe
+from apps.notifications import posts, registry, taking_back, tasks, unsubscribe
 from apps.notifications.actions import change_channel_preference, change_preference, fan_out, register_device
 from apps.notifications.actions import push as pushing
 from apps.notifications.models import Device, FanOut, Notification
@@ -20,6 +21,7 @@ from apps.notifications.ports import TAKEN, Outcome, Push, Target
 from apps.presence import queries as presence
 from apps.presence.states import PresenceState
 from apps.reads import queries as reads
+from apps.reads.moves import Moved
 from tests.unit.messaging.conftest import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,7 +246,9 @@ async def test_a_live_client_that_does_not_acknowledge_is_rung_after_a_while_and
     assert stage.around.passed_ms < 20_000
 
 
-async def test_what_is_read_is_not_rung_and_what_was_rung_is_taken_back(stage: Stage) -> None:
+async def test_what_is_read_is_not_rung_and_what_was_rung_is_taken_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = await handle(stage, "member")
     stage.around.online(stage.id("member"))
     await stage.tell(f"@{name} one", run=False)
@@ -254,12 +258,17 @@ async def test_what_is_read_is_not_rung_and_what_was_rung_is_taken_back(stage: S
     stage.around.states.clear()
     posted = await stage.tell(f"@{name} two")
     assert stage.phones.rung == ["member"]
-    where: dict[str, Any] = {"user_id": stage.id("member"), "channel_id": stage.scene.public, "thread_id": None}
-    shown = await asyncio.to_thread(pushing.withdraw_read, **where, upto=2)
-    assert shown == [posted.message_id]
-    await asyncio.to_thread(pushing.close_shown, user_id=stage.id("member"), event_ids=shown)
+    closing: list[Any] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_: closing.append((name, *args)))
+    marker = Moved(stage.id("member"), stage.scene.public, stage.scene.public, 1, 0)
+    await taking_back.moved([marker])
+    assert closing == []
+    await taking_back.moved([marker._replace(n=2)])
+    await taking_back.moved([marker._replace(n=2)])
+    assert closing == [(tasks.close_shown.name, str(stage.id("member")), [str(posted.message_id)])]
+    await asyncio.to_thread(tasks.close_shown, *closing[0][1:])
     assert [(push.close, push.tag) for _, push in stage.phones.taken][1:] == [(True, f"n-{posted.message_id}")]
-    assert await asyncio.to_thread(pushing.withdraw_read, **where, upto=2) == []
+    assert await letters(stage) == []
 
 
 async def test_a_dead_token_goes_and_a_busy_service_is_tried_again_for_those_that_failed(stage: Stage) -> None:
