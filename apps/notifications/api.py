@@ -144,6 +144,13 @@ class DeviceView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class DeviceTestView(APIView):
+    @extend_schema(request=None, responses={202: NOTHING})
+    def post(self, request: Request) -> Response:
+        actions.request_test(actor=principal_of(request))
+        return Response(status=status.HTTP_202_ACCEPTED)
+
+
 class PushKeyView(APIView):
     @extend_schema(responses=PushKeyOut)
     def get(self, request: Request) -> Response:  # noqa: ARG002 - the same for everyone

@@ -1,4 +1,4 @@
-from apps.notifications.actions.devices import register_device, remove_device
+from apps.notifications.actions.devices import register_device, remove_device, request_test
 from apps.notifications.actions.preferences import change_channel_preference, change_preference, turn_off_mail
 from apps.notifications.actions.report_unacknowledged import report_unacknowledged
 
@@ -8,5 +8,6 @@ __all__ = [
     "register_device",
     "remove_device",
     "report_unacknowledged",
+    "request_test",
     "turn_off_mail",
 ]

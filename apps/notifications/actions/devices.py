@@ -4,17 +4,21 @@ import base64
 import binascii
 import hashlib
 
+from celery import current_app
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from apps.accounts.policies import require_person
 from apps.accounts.principal import Principal
+from apps.core import registry, threads
 from apps.core.clock import now
-from apps.core.errors import InvalidError, NotFoundError
+from apps.core.errors import InvalidError, NotFoundError, RateLimitedError, UnavailableError
 from apps.notifications import endpoints
 from apps.notifications.models import Device
 from apps.notifications.sizes import DEVICES_MAX
 
+TEST_TASK = "notifications.send_test"
 _AUTH_BYTES = 16
 
 
@@ -65,6 +69,22 @@ def remove_device(*, actor: Principal, device_id: int) -> None:
     deleted, _ = Device.objects.filter(id=device_id, user_id=actor.user_id).delete()
     if not deleted:
         raise NotFoundError
+
+
+def request_test(*, actor: Principal) -> None:
+    """A push to all of the actor's devices soon. Raises ForbiddenError, RateLimitedError, UnavailableError."""
+    require_person(actor)
+    wait_s = threads.wait(_take_turn, actor.user_id)
+    if wait_s:
+        raise RateLimitedError("One test at a time.", retry_after=wait_s)
+    try:
+        current_app.send_task(TEST_TASK, args=[str(actor.user_id)], retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        raise UnavailableError(retry_after=5) from error
+
+
+async def _take_turn(user_id: int) -> float:
+    return await registry.rate_limiter().take(f"push-test:{user_id}", rate_per_s=0.2, burst=3)
 
 
 def hash_of(kind: str, token: str) -> str:

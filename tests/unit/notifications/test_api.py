@@ -136,3 +136,9 @@ def test_the_key_for_subscriptions_is_a_point_on_the_curve(member: APIClient):
     key = member.get("/v1/push/key").json()["key"]
     assert len(key) == 87
     assert member.get("/v1/push/key").json()["key"] == key
+
+
+def test_a_test_push_is_asked_for_and_not_too_often(member: APIClient):
+    answers = [member.post("/v1/me/devices/test").status_code for _ in range(5)]
+    assert answers[:3] == [202, 202, 202]
+    assert 429 in answers
