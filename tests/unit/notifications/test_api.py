@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from celery import current_app
 from rest_framework.test import APIClient
 
 from apps.conversations.actions.create_channel import create_channel
@@ -138,7 +139,10 @@ def test_the_key_for_subscriptions_is_a_point_on_the_curve(member: APIClient):
     assert member.get("/v1/push/key").json()["key"] == key
 
 
-def test_a_test_push_is_asked_for_and_not_too_often(member: APIClient):
+def test_a_test_push_is_asked_for_and_not_too_often(member: APIClient, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, **_: asked.append(name))
     answers = [member.post("/v1/me/devices/test").status_code for _ in range(5)]
     assert answers[:3] == [202, 202, 202]
     assert 429 in answers
+    assert asked[:3] == ["notifications.send_test"] * 3
