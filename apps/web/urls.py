@@ -6,6 +6,7 @@ from apps.web import api, views
 urlpatterns = [
     path("", views.app),
     re_path(r"^w(?:/(?P<path>.*))?$", views.app),
+    path("sw.js", views.service_worker),
     path("signin", views.sign_in),
     path("signup", views.sign_up),
     path("signout", views.sign_out),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -246,6 +247,15 @@ def app(request: HttpRequest, path: str = "") -> HttpResponse:  # noqa: ARG001 -
     if browser.caller(request) is None:
         return redirect(_with_next("/signin", request.get_full_path()))
     return render(request, "app.html")
+
+
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """At the root, since a worker's reach is its own folder; browsers ask for it anew, so it must not be kept long."""
+    script = (settings.BASE_DIR / "static" / "js" / "sw.js").read_bytes()
+    answer = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+    answer["Cache-Control"] = "no-cache"
+    return answer
 
 
 # -- for machines ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import "./styles/app.css";
 import "./styles/timeline.css";
 import "./styles/files.css";
 import "./styles/overlays.css";
+import "./styles/notify.css";
 
 const root = document.getElementById("app");
 if (root) render(() => <App />, root);

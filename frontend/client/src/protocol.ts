@@ -280,6 +280,35 @@ export interface MessageVersion {
   editor_id: Id;
 }
 
+export type NotificationLevel = "all" | "mentions" | "nothing";
+
+/** Where a channel differs; `level` null: as in the workspace. Muted until then, or for good. */
+export interface ChannelNotifications {
+  channel_id: Id;
+  level: NotificationLevel | null;
+  muted: boolean;
+  muted_until: number | null;
+}
+
+export interface NotificationPreference {
+  workspace_id: Id;
+  level: NotificationLevel;
+  keywords: string[];
+  email: boolean;
+  content_free: boolean;
+  sound: boolean;
+  channels: ChannelNotifications[];
+}
+
+export interface Device {
+  id: Id;
+  kind: "webpush" | "fcm" | "apns";
+  name: string;
+  created_at: number;
+  last_seen_at: number;
+  current: boolean;
+}
+
 export interface Session {
   id: Id;
   kind: "browser" | "api";
@@ -412,6 +441,8 @@ interface EventData {
   "workspace.updated": { workspace_id: Id; name: string };
   "workspace.member_joined": Member & { workspace_id: Id };
   "workspace.member_updated": Member & { workspace_id: Id };
+  "notifications.preferences_changed": Omit<NotificationPreference, "channels">;
+  "notifications.channel_changed": ChannelNotifications & { workspace_id: Id };
   "workspace.joined": { workspace_id: Id };
   "workspace.left": { workspace_id: Id };
   "status.changed": { status: Status | null };

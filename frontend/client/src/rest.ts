@@ -3,6 +3,8 @@ import type {
   CanvasVersion,
   Channel,
   ChannelKind,
+  ChannelNotifications,
+  Device,
   Draft,
   FollowedThread,
   HistoryPage,
@@ -12,6 +14,7 @@ import type {
   Member,
   Message,
   MessageVersion,
+  NotificationPreference,
   Page,
   Pin,
   PostResult,
@@ -101,6 +104,29 @@ export class RestClient {
       id: Id,
       body: { kind: ChannelKind; name?: string; members?: Id[]; topic?: string; purpose?: string },
     ) => this.post<Channel>(path`/v1/workspaces/${id}/channels`, body),
+  };
+
+  readonly notifications = {
+    get: (workspaceId: Id) =>
+      this.get<NotificationPreference>(path`/v1/workspaces/${workspaceId}/notifications`),
+    update: (workspaceId: Id, body: Partial<Omit<NotificationPreference, "workspace_id" | "channels">>) =>
+      this.patch<NotificationPreference>(path`/v1/workspaces/${workspaceId}/notifications`, body),
+    updateChannel: (channelId: Id, body: Partial<Omit<ChannelNotifications, "channel_id">>) =>
+      this.patch<ChannelNotifications>(path`/v1/channels/${channelId}/notifications`, body),
+  };
+
+  readonly devices = {
+    key: () => this.get<{ key: string | null }>("/v1/push/key"),
+    list: () => this.get<Page<Device>>("/v1/me/devices"),
+    register: (body: {
+      kind: Device["kind"];
+      token: string;
+      keys?: { p256dh: string; auth: string };
+      name?: string;
+      replaces?: string;
+    }) => this.post<Device>("/v1/me/devices", body),
+    remove: (id: Id) => this.remove(path`/v1/me/devices/${id}`),
+    test: () => this.post<void>("/v1/me/devices/test"),
   };
 
   readonly invites = {

@@ -13,6 +13,7 @@ import {
 } from "solid-js";
 import { href, navigate, route } from "../router";
 import { isStarred, toggleStar } from "../state/desk";
+import { isMuted } from "../state/notify";
 import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
 import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
@@ -192,6 +193,19 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
       >
         <Icon name="canvas" size={16} />
       </button>
+      <Show when={props.channel.is_member}>
+        <button
+          type="button"
+          class="tool"
+          aria-label={isMuted(props.channel.id) ? "Notifications: muted" : "Notifications"}
+          data-tip="Notifications"
+          data-tip-side="bottom"
+          data-testid="channel-bell"
+          onClick={() => openDialog({ name: "channel-notifications", channelId: props.channel.id })}
+        >
+          <Icon name={isMuted(props.channel.id) ? "bellOff" : "bell"} size={17} />
+        </button>
+      </Show>
       <Show when={props.channel.kind !== "dm"}>
         <button
           type="button"

@@ -4,6 +4,7 @@ import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { follow, href, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
+import { isMuted } from "../state/notify";
 import { badgeOf, unreadOf } from "../state/reads";
 import { openSearch } from "../state/search";
 import { signOut } from "../state/session";
@@ -317,13 +318,14 @@ function Section(props: {
 function SideItem(props: { channel: Channel }): JSX.Element {
   const to = () => href({ workspace: props.channel.workspace_id, channel: props.channel.id });
   const current = () => route().channel === props.channel.id;
-  const unread = () => unreadOf(props.channel) > 0 && !current();
+  const muted = () => isMuted(props.channel.id);
+  const unread = () => unreadOf(props.channel) > 0 && !current() && !muted();
   const badge = () => (current() ? 0 : badgeOf(props.channel));
   return (
     <li>
       <a
         class="side-item"
-        classList={{ "side-current": current(), "side-unread": unread() }}
+        classList={{ "side-current": current(), "side-unread": unread(), "side-muted": muted() }}
         href={to()}
         aria-current={current() ? "page" : undefined}
         data-testid="sidebar-channel"

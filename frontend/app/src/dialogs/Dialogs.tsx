@@ -15,6 +15,7 @@ import { ChannelDetails } from "./ChannelDetails";
 import { Arrange, Later, Remind, Reschedule, Schedule } from "./DeskDialogs";
 import { WorkspaceForm } from "./FirstRun";
 import { Forward, Pins, WhoReacted } from "./MessageDialogs";
+import { ChannelNotificationDialog } from "./Notifications";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
 import { Switcher } from "./Switcher";
@@ -71,6 +72,9 @@ export default function Dialogs(): JSX.Element {
       <Match when={is("reactions")}>{(open) => <WhoReacted messageId={open().messageId} />}</Match>
       <Match when={is("delete-message")}>{(open) => <DeleteMessage messageId={open().messageId} />}</Match>
       <Match when={is("settings")}>{(open) => <Settings tab={open().tab ?? "profile"} />}</Match>
+      <Match when={is("channel-notifications")}>
+        {(open) => <ChannelNotificationDialog channelId={open().channelId} />}
+      </Match>
       <Match when={is("shortcuts")}>
         <Shortcuts />
       </Match>

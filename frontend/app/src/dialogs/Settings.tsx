@@ -6,9 +6,10 @@ import { toast, toastError } from "../state/toasts";
 import { now, openDialog, setTheme, type Theme, theme } from "../state/ui";
 import { ago } from "../text/time";
 import { Tabs } from "./ChannelDetails";
+import { NotificationSettings } from "./Notifications";
 import { createForm, FormError, latestOf, Modal } from "./parts";
 
-type Tab = "profile" | "appearance" | "sessions";
+type Tab = "profile" | "notifications" | "appearance" | "sessions";
 
 export function Settings(props: { tab: Tab }): JSX.Element {
   return (
@@ -17,6 +18,7 @@ export function Settings(props: { tab: Tab }): JSX.Element {
         current={props.tab}
         tabs={[
           { id: "profile", label: "Profile" },
+          { id: "notifications", label: "Notifications" },
           { id: "appearance", label: "Appearance" },
           { id: "sessions", label: "Security" },
         ]}
@@ -24,6 +26,9 @@ export function Settings(props: { tab: Tab }): JSX.Element {
       />
       <Show when={props.tab === "profile"}>
         <Profile />
+      </Show>
+      <Show when={props.tab === "notifications"}>
+        <NotificationSettings />
       </Show>
       <Show when={props.tab === "appearance"}>
         <Appearance />

@@ -25,6 +25,7 @@ import {
 } from "./apply";
 import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
 import { forgetAll } from "./local";
+import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
 import { outboxStorage } from "./outbox-storage";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
@@ -52,6 +53,7 @@ export async function start(): Promise<void> {
     await refreshWorkspaces();
     setState("boot", "ready");
     void loadDrafts().catch(() => undefined);
+    void renewPush().catch(() => undefined);
   } catch (error) {
     if (error instanceof ApiError && error.code === "unauthenticated") signedOut();
     else setState("boot", "error");
@@ -168,6 +170,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   socket.subscribe(Object.fromEntries(channels.map((channel) => [channel.stream, channel.seq])));
   void loadMembers(workspace.id);
   void loadDesk(workspace.id);
+  loadWishes(workspace.id);
 }
 
 async function loadMembers(workspaceId: Id): Promise<void> {
@@ -305,6 +308,7 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
       setState("channels", channelId, "last_message_at", event.data.timestamp);
       onPosted(event.data.channel_id, event);
       countPosted(event);
+      notifyOfPosted(event);
       return;
     case "message.edited":
     case "message.deleted":
@@ -465,6 +469,10 @@ function onOwnEvent(event: EventFrame): void {
       lostChannel(channel.id);
       return;
     }
+    case "notifications.preferences_changed":
+    case "notifications.channel_changed":
+      onWish(event);
+      return;
     case "workspace.joined":
     case "workspace.left":
       void refreshWorkspaces().catch(() => undefined);

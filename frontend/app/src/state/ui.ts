@@ -12,7 +12,8 @@ export type DialogName =
   | { name: "add-people"; channelId: Id }
   | { name: "versions"; messageId: Id }
   | { name: "delete-message"; messageId: Id }
-  | { name: "settings"; tab?: "profile" | "appearance" | "sessions" }
+  | { name: "settings"; tab?: "profile" | "notifications" | "appearance" | "sessions" }
+  | { name: "channel-notifications"; channelId: Id }
   | { name: "forward"; messageId: Id }
   | { name: "schedule"; channelId: Id; threadId: Id | null; text: string; sent: () => void }
   | { name: "reschedule"; id: Id; workspaceId: Id }
