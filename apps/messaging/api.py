@@ -142,6 +142,9 @@ class HistoryOut(serializers.Serializer[Any]):
     cursors = CursorsOut()
     seq = serializers.IntegerField()
     count = serializers.IntegerField()
+    partial = serializers.BooleanField(  # type: ignore[assignment]  # the field is meant, not the serializer's own
+        required=False, help_text="The message store does not answer: the newest messages as far as they are known."
+    )
     notices = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="Event frames, oldest first; where asked for."
     )
@@ -201,12 +204,14 @@ def history_query(params: Mapping[str, str]) -> dict[str, Any]:
 
 
 def history_answer(page: queries.HistoryPage) -> dict[str, Any]:
-    answer = {
+    answer: dict[str, Any] = {
         "results": page.results,
         "cursors": {"older": page.older, "newer": page.newer},
         "seq": page.seq,
         "count": page.count,
     }
+    if page.partial:
+        answer["partial"] = True
     return answer if page.notices is None else {**answer, "notices": page.notices}
 
 

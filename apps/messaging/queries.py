@@ -13,7 +13,8 @@ from apps.core import pagination, threads
 from apps.core.errors import InvalidError, NotFoundError, UnavailableError
 from apps.eventlog import streams
 from apps.eventlog.events import Sequenced
-from apps.messaging import contents, present, targets
+from apps.eventlog.registry import tail
+from apps.messaging import contents, present, recent, targets
 from apps.messaging.events import Target
 from apps.messaging.models import ThreadFollow
 from apps.messaging.ports import PINS_MAX, Location, StoredMessage
@@ -27,11 +28,15 @@ from apps.messaging.targets import store_needed
 Cursor = tuple[int, int]
 _ID_DIGITS = 19
 NOTICES_MAX = 200
+RECENT_EVENTS = 400
 
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """Newest first. `seq` and `count` are the channel's before the page was read: it is complete up to there."""
+    """Newest first. `seq` and `count` are the channel's before the page was read: it is complete up to there.
+
+    partial    the store does not answer: what could be had is here, replies and reactions to it perhaps not all
+    """
 
     results: Sequence[MessageView]
     older: str | None
@@ -39,6 +44,7 @@ class HistoryPage:
     seq: int
     count: int
     notices: Sequence[EventView] | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,36 @@ async def history(
     if sum(given is not None for given in (before, after, around)) > 1:
         raise InvalidError(errors={"before": ["Give one of before, after and around."]})
     await conversations.access(channel_id, actor.user_id)
+    try:
+        return await _stored_history(
+            channel_id, before=before, after=after, around=around, limit=limit, notices=notices
+        )
+    except UnavailableError:
+        page = await _recent(channel_id, limit) if before is after is around is None else None
+        if page is None:
+            raise
+        return page
+
+
+async def _recent(channel_id: int, limit: int) -> HistoryPage | None:
+    """The newest page as far as the newest events tell it; None when they tell nothing."""
+    events = await tail().newest(streams.channel(channel_id), limit=RECENT_EVENTS)
+    found = recent.messages(events)[:limit]
+    if not found:
+        return None
+    return HistoryPage(
+        results=await views(found),
+        older=_cursor(found[-1]),
+        newer=None,
+        seq=events[-1].seq,
+        count=events[-1].count,
+        partial=True,
+    )
+
+
+async def _stored_history(
+    channel_id: int, *, before: str | None, after: str | None, around: str | None, limit: int, notices: bool
+) -> HistoryPage:
     stream = streams.channel(channel_id)
     low, high = 0, 1 << 62  # seqs between which this page is the whole history
     with store_needed():

@@ -80,8 +80,11 @@ async def test_cassandra_down(
         await talk.sent_at_least(len(talk.operations) + 60, deadline_s=30)
         for name, socket in talk.readers.items():
             await socket.reaches(team.stream, seen[name] + 30, timeout_s=30, what="live without Cassandra")
+        page = await team.people[0].page(team.channel, limit=20)
+        assert page["partial"] is True
+        assert len(page["results"]) == 20, "the newest messages can be read"
         with pytest.raises(ProblemError) as refused:
-            await team.people[0].page(team.channel)
+            await team.people[0].page(team.channel, before=page["cursors"]["older"])
         assert refused.value.code == "unavailable"
         assert refused.value.retry_after
         await asyncio.to_thread(services.start, "cassandra")

@@ -66,6 +66,13 @@ async def test_all_that_was_asked_for_or_nothing(tail: Tail) -> None:
     assert await tail.read("c:1", after=6, upto=6) == []
 
 
+async def test_the_newest_without_a_gap(tail: Tail) -> None:
+    await kept(tail, *events(1, 2, 4, 5, 6))
+    assert await tail.newest("c:1", limit=2) in ([], events(5, 6))
+    assert await tail.newest("c:1", limit=10) in ([], events(4, 5, 6))
+    assert await tail.newest("c:2", limit=10) == []
+
+
 @pytest.mark.real("redis")
 class TestShared:
     async def test_what_was_kept_is_there_for_every_process(self, shared: RedisTail, redis: Redis) -> None:
@@ -73,6 +80,10 @@ class TestShared:
         other = RedisTail(connect=lambda: redis, prefix=shared._prefix, kept_events=20)
         assert await other.read("c:1", after=0, upto=3) == events(1, 2, 3)
         assert await other.read("u:7", after=0, upto=1) == events(1, stream="u:7")
+
+    async def test_the_newest_are_there(self, shared: RedisTail) -> None:
+        await kept(shared, *events(1, 2, 4, 5, 6))
+        assert await shared.newest("c:1", limit=10) == events(4, 5, 6)
 
     async def test_repeats_and_late_writers_change_nothing(self, shared: RedisTail) -> None:
         for some in ((1, 2, 3), (2, 3), (5,), (4,), (1,)):

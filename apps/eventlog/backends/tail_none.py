@@ -12,5 +12,8 @@ class NoTail:
     async def read(self, _stream: str, *, after: int, upto: int) -> Sequence[Sequenced] | None:
         return [] if after >= upto else None
 
+    async def newest(self, _stream: str, *, limit: int) -> Sequence[Sequenced]:  # noqa: ARG002 - the port's
+        return []
+
     async def close(self) -> None:
         return

@@ -110,6 +110,20 @@ class RedisTail:
             return None
         return events if all(event.seq == after + 1 + index for index, event in enumerate(events)) else None
 
+    async def newest(self, stream: str, *, limit: int) -> Sequence[Sequenced]:
+        if self._clock() < self._down_until:
+            return []
+        try:
+            found = cast("list[bytes]", await self._connect().zrange(self._prefix + stream, 0, limit - 1, desc=True))
+            events = [_decode(one) for one in found]
+        except ERRORS as error:
+            self._went_down(error)
+            return []
+        except msgspec.MsgspecError:  # of another version
+            return []
+        dense = [event for index, event in enumerate(events) if event.seq == events[0].seq - index]
+        return dense[::-1]
+
     def _went_down(self, error: BaseException) -> None:
         self._pending.clear()
         self._down_until = self._clock() + _BACK_OFF_S

@@ -257,6 +257,8 @@ export interface HistoryPage {
   cursors: { older: string | null; newer: string | null };
   seq: number;
   count: number;
+  /** The message store does not answer: what could be had is here. */
+  partial?: true;
   /** What else happened to the channel between these messages, oldest first; where asked for. */
   notices?: EventFrame[];
 }

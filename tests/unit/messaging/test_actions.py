@@ -19,6 +19,7 @@ from apps.core.errors import (
 )
 from apps.eventlog import registry as eventlog
 from apps.eventlog import streams
+from apps.eventlog.backends.tail_none import NoTail
 from apps.eventlog.ports import LogUnavailableError
 from apps.messaging import queries
 from apps.messaging import registry as messaging
@@ -403,6 +404,45 @@ async def test_the_store_down_is_unavailable(scene: Scene, rooms: Any) -> None:
     assert caught.value.retry_after == 1
 
 
+async def test_the_newest_messages_from_the_newest_events(
+    scene: Scene, sequencing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = [
+        await post_message(actor=scene.member, channel_id=scene.public, text=text, wait=True) for text in "abc"
+    ]
+    for also in (False, True):
+        reply = await post_message(
+            actor=scene.owner,
+            channel_id=scene.public,
+            text="re",
+            thread_id=first.message_id,
+            also_in_channel=also,
+            wait=True,
+        )
+    await edit_message(actor=scene.member, message_id=second.message_id, text="b!", wait=True)
+    await add_reaction(actor=scene.owner, message_id=second.message_id, emoji="👍", wait=True)
+    await add_reaction(actor=scene.admin, message_id=second.message_id, emoji="👍", wait=True)
+    await remove_reaction(actor=scene.owner, message_id=second.message_id, emoji="👍", wait=True)
+    await delete_message(actor=scene.member, message_id=third.message_id, wait=True)
+    stored = await queries.history(actor=scene.owner, channel_id=scene.public)
+    events = await messaging.store().events(streams.channel(scene.public), after=0, limit=200)
+
+    class Tail(NoTail):
+        async def newest(self, _stream: str, *, limit: int) -> Any:
+            return events[-limit:]
+
+    monkeypatch.setattr(queries, "tail", Tail)
+    await messaging.store().close()
+    found = await queries.history(actor=scene.owner, channel_id=scene.public)
+    assert [view for view in found.results if int(view.message_id) >= first.message_id] == [
+        view for view in stored.results if int(view.message_id) >= first.message_id
+    ]
+    assert found.results[0].message_id == str(reply.message_id)
+    assert (found.partial, found.seq, found.count) == (True, stored.seq, stored.count)
+    with pytest.raises(UnavailableError):
+        await queries.history(actor=scene.owner, channel_id=scene.public, before=found.older)
+
+
 # -- events
 
 
@@ -467,4 +507,5 @@ async def test_events_look_as_the_protocol_says(scene: Scene, sequencing: Any) -
         "edited_at": frames[1]["timestamp"],
     }
     assert frames[2]["data"] == frames[3]["data"] == {**where, "emoji": "👍", "user_id": owner}
-    assert frames[4]["data"] == {**where, "also_in_channel": False}
+    sender = str(scene.member.user_id)
+    assert frames[4]["data"] == {**where, "also_in_channel": False, "n": 1, "thread_n": 0, "sender_id": sender}
