@@ -82,6 +82,9 @@ class TailDouble:
         found = [one for one in self.logs.get(stream, ()) if after < one.seq <= upto]
         return found if len(found) == upto - after else None
 
+    async def newest(self, stream: str, *, limit: int) -> Sequence[Sequenced]:
+        raise NotImplementedError
+
     async def close(self) -> None:
         return
 
