@@ -83,7 +83,7 @@ class TailDouble:
         return found if len(found) == upto - after else None
 
     async def newest(self, stream: str, *, limit: int) -> Sequence[Sequenced]:
-        raise NotImplementedError
+        return self.logs.get(stream, [])[-limit:]
 
     async def close(self) -> None:
         return
