@@ -42,6 +42,9 @@ class _Opening(NamedTuple):
 
 _newest: dict[int, _Sealing] = {}  # by workspace id
 _by_id: dict[int, _Opening] = {}
+# What was opened lately: the newest page of a channel is read by many. Asked only while the key is there.
+_OPENED_MAX, _OPENED_MAX_BYTES = 10_000, 2_000
+_opened: dict[tuple[str, int, bytes], Content] = {}
 GONE = Content(text="")
 
 
@@ -68,6 +71,7 @@ async def warm(blobs: Iterable[bytes | None]) -> None:
             key = AESGCM(await _read(functools.partial(keys.key_by_id, key_id)))
         except NotFoundError:
             key = None
+            _opened.clear()
         _by_id[key_id] = _Opening(key, time.monotonic() + KEPT_S)
         _trim(_by_id)
 
@@ -80,15 +84,24 @@ def unseal(sealed: bytes | None, *, stream: str, event_id: int) -> Content:
         known = _by_id.get(crypto.sealed_key_id(sealed))
         if known is None or known.key is None:
             return GONE
-        return _decode(crypto.unseal(sealed, key=known.key, context=seal_context(stream, event_id)))
+        place = stream, event_id, sealed
+        content = _opened.get(place)
+        if content is None:
+            content = _decode(crypto.unseal(sealed, key=known.key, context=seal_context(stream, event_id)))
+            if len(sealed) <= _OPENED_MAX_BYTES:
+                if len(_opened) >= _OPENED_MAX:
+                    _opened.clear()  # from any thread, so at once
+                _opened[place] = content
     except (crypto.SealError, msgspec.DecodeError):
         return GONE
+    return content
 
 
 def forget() -> None:
     """After a key was rotated or deleted."""
     _newest.clear()
     _by_id.clear()
+    _opened.clear()
 
 
 def _missing(blobs: Iterable[bytes | None]) -> set[int]:
