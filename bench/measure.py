@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,30 @@ class CpuMeter:
 
     def used(self) -> dict[str, float]:
         return {name: sum(map(cpu_s, pids)) - self._start[name] for name, pids in self._groups.items()}
+
+
+def busy_s() -> float:
+    """What all processes of the machine took of its cores since it started, in seconds."""
+    user, nice, system, _idle, _wait, irq, softirq, steal, *_ = (
+        int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) * TICK_S
+
+
+def sync_ms(directory: Path, writes: int = 50) -> float:
+    """The median time in which a small write becomes durable there: every acknowledgement waits for some of these."""
+    times = []
+    path = directory / f"sync-{os.getpid()}"
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(writes):
+                file.write(b"x" * 512)
+                started = time.perf_counter()
+                os.fdatasync(file.fileno())
+                times.append(time.perf_counter() - started)
+    finally:
+        path.unlink(missing_ok=True)
+    return round(exact_percentile(times, 0.5) * 1000, 2)
 
 
 def histogram(values_ns: Iterable[int]) -> Histogram:
@@ -90,6 +115,7 @@ def conditions(**more: Any) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_1m": round(os.getloadavg()[0], 2),
         "shared_with": busy_others(()),
+        "sync_ms": sync_ms(Path(tempfile.gettempdir())),
         "python": platform.python_version(),
         "versions": {
             name: version(name) for name in ("django", "channels", "uvicorn", "uvloop", "websockets", "msgspec")

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.drivers import Driver
-from bench.measure import CpuMeter, percentile_ms
+from bench.measure import CpuMeter, busy_s, percentile_ms
 from bench.stage import Stage
 
 P99_LIMIT_MS = 200
 FAN_OUT = 10
 _PROBE_S = 6.0
 _TRIES = 5
+_WARM_RATE = 200
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +22,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--payload", type=int, default=200, help="bytes of text")
     parser.add_argument("--sequencers", type=int, default=1)
+    parser.add_argument("--messages", type=int, default=0, help="message services that the gateway posts through")
+    parser.add_argument("--warm", type=float, default=10, help="seconds at a low rate before: JVMs start slow")
+    parser.add_argument("--lean", action="store_true", help="cluster: without the indexer and the read service")
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    with Stage(options.profile, sequencers=options.sequencers) as stage, Driver() as client:
+    stage = Stage(options.profile, sequencers=options.sequencers, messages=options.messages, whole=not options.lean)
+    with stage, Driver() as client:
         people = stage.seed(options.channels * options.members)
         groups = [people[index :: options.channels] for index in range(options.channels)]
         made = stage.channels(groups)
@@ -41,18 +46,23 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
 
         def at(rate: float, seconds: float) -> dict[str, Any]:
             meter.reset()
+            busy = busy_s()
             said = client.call(
                 "speak", rate=rate, seconds=seconds, size=options.payload, fan_out=options.members, drain_s=15.0
             )
-            row = judge(said, options.members, meter.used())
+            used = meter.used()
+            row = judge(said, options.members, used)
+            row["others_cores"] = round((busy_s() - busy - sum(used.values())) / said["took_s"], 2)
             say(
                 f"{rate:>7.0f}/s for {seconds:>4.0f} s: accepted {row['msgs_per_s']:>7.1f}/s p50 {row['p50_ms']:>6.1f} "
                 f"p99 {row['p99_ms']:>7.1f} ms  ack p99 {row['ack_p99_ms']:>7.1f} ms  lost {row['lost']}  "
-                f"cores {row['cores_used']} {row['refused'] or ''}{row['closed'] or ''}"
+                f"cores {row['cores_used']}, others {row['others_cores']} {row['refused'] or ''}{row['closed'] or ''}"
             )
             return row
 
-        at(50, 2.0)  # warm: the first idempotent send and the first statements are slow
+        at(50, 2.0)  # the first idempotent send and the first statements are slow
+        if options.warm:
+            at(_WARM_RATE, options.warm)
         if options.rate:
             row = at(options.rate, options.seconds)
         else:
@@ -75,6 +85,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "fan_out": options.members,
         "payload_bytes": options.payload,
         "seconds": options.seconds,
+        "roles": sorted(stage.product.roles),
         **row,
         "client": "bench.fastsocket.Talker, one process",
     }

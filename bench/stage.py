@@ -36,10 +36,13 @@ class Stage:
         sequencers: int = 1,
         messages: int = 0,
         workers: int = 1,
+        whole: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.profile = profile
         self._webs, self._sequencers, self._messages, self._workers = webs, sequencers, messages, workers
+        # The other readers of the log; an embedded product has them anyway.
+        self._readers = int(whole)
         self._env = ENV | dict(env or {})
         self._stack = ExitStack()
         self._seeded = 0
@@ -61,6 +64,8 @@ class Stage:
                     sequencers=self._sequencers,
                     messages=self._messages,
                     workers=self._workers,
+                    indexers=self._readers,
+                    reads=self._readers,
                 )
             )
             self.owner_token, self.workspace = asyncio.run(self._open())
