@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.client import Json, Person, RestClient
-from bench.product import ROOT, Product, Profile
+from bench.product import ROOT, Product, ProductError, Profile
 from deploy.services import Services
 
 # The limit of 50 messages a second is a rule for one person; a benchmark's few senders stand for many.
@@ -79,7 +79,11 @@ class Stage:
     ) -> None:
         if error is not None and not isinstance(error, KeyboardInterrupt):
             print(self.product.log_tail(15), file=sys.stderr)
-        self._stack.close()
+        try:
+            self._stack.close()
+        except ProductError as failure:
+            # The figures stand; that a role did not end in time is worth a word.
+            print(f"at the end: {failure}", file=sys.stderr)
 
     @property
     def web_urls(self) -> list[str]:

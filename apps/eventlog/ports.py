@@ -72,6 +72,9 @@ class Reader(Protocol):
         ...
 
 
+PATIENCE_S = 0.1
+
+
 class Log(Protocol):
     partitions: int
 
@@ -87,8 +90,11 @@ class Log(Protocol):
         """
         ...
 
-    async def reader(self, group: str | None) -> Reader:
-        """Join `group`; None: every partition from its beginning, in no group, and commits keep nothing."""
+    async def reader(self, group: str | None, *, patient: bool = False) -> Reader:
+        """Join `group`; None: every partition from its beginning, in no group, and commits keep nothing.
+
+        `patient`: a record may come PATIENCE_S later, with others: the log is asked less often.
+        """
         ...
 
     async def close(self) -> None: ...

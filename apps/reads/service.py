@@ -132,7 +132,7 @@ class ReadService:
         return failures + 1
 
     async def _serve(self) -> None:
-        reader = await self._source.reader(GROUP)
+        reader = await self._source.reader(GROUP, patient=True)
         self._mine.clear()
         try:
             while not self._stopping.is_set():

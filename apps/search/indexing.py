@@ -87,7 +87,7 @@ class Indexer:
             await self._ended.wait()
 
     async def _serve(self) -> None:
-        reader = await self._log.reader(self._group)
+        reader = await self._log.reader(self._group, patient=True)
         self._offsets.clear()
         try:
             while not self._stopping.is_set():

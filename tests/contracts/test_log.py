@@ -148,6 +148,13 @@ async def test_a_waiting_poll_is_woken_by_an_append(log: Log, group: str) -> Non
         assert [record.value for record in (await poll).records] == [b"x"]
 
 
+async def test_a_patient_reader_gets_a_single_record_too(log: Log, group: str) -> None:
+    reader = Member(await log.reader(group, patient=True))
+    await reader.until(lambda member: bool(member.assigned))
+    await log.append("c:1", b"alone")
+    assert await reader.values(1) == [b"alone"]
+
+
 async def test_an_append_of_another_process_is_seen(log: Log, factory: Factory, group: str) -> None:
     other = factory()
     await other.setup()

@@ -26,7 +26,7 @@ from django.conf import settings
 
 from apps.eventlog.backends.partitioning import partition_of
 from apps.eventlog.events import Position
-from apps.eventlog.ports import LogRecord, LogUnavailableError, Poll
+from apps.eventlog.ports import PATIENCE_S, LogRecord, LogUnavailableError, Poll
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ FETCH_AHEAD_KIB = 16_384
 # and costs up to a second, so that comes last.
 HELD_RECORDS, HELD_BYTES = 2_000, 4 * 1024 * 1024
 PAUSE_AFTER_S = 5.0
+# The broker answers a patient reader when it has this much, or after PATIENCE_S.
+PATIENT_BYTES = 64 * 1024
 _NO_LONGER_OURS = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError._NO_OFFSET}  # noqa: SLF001 - the client's name for a local error
 )
@@ -200,8 +202,8 @@ class KafkaLog:
                     _logger.error("the producer failed for good and is replaced: %s", error.str())
                     self._producer = None
 
-    async def reader(self, group: str | None) -> "KafkaReader":
-        reader = KafkaReader(self, self._client, group)
+    async def reader(self, group: str | None, *, patient: bool = False) -> "KafkaReader":
+        reader = KafkaReader(self, self._client, group, fetch_min_bytes=PATIENT_BYTES if patient else 1)
         self._readers.add(reader)
         return reader
 
@@ -246,7 +248,9 @@ class _PendingPoll:
 
 
 class KafkaReader:
-    def __init__(self, log: KafkaLog, client: Mapping[str, Any], group: str | None) -> None:
+    def __init__(
+        self, log: KafkaLog, client: Mapping[str, Any], group: str | None, *, fetch_min_bytes: int = 1
+    ) -> None:
         self._log = log
         self._topic = log.topic
         self._group = group
@@ -264,7 +268,8 @@ class KafkaReader:
                 "queued.min.messages": 10_000,
                 "queued.max.messages.kbytes": FETCH_AHEAD_KIB,
                 "fetch.queue.backoff.ms": 10,
-                "fetch.wait.max.ms": 100,  # a seek waits for the fetch under way
+                "fetch.min.bytes": fetch_min_bytes,
+                "fetch.wait.max.ms": int(PATIENCE_S * 1000),  # a seek waits for the fetch under way
                 "fetch.error.backoff.ms": 100,
             }
         )

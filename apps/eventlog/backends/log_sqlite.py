@@ -136,7 +136,7 @@ class SqliteLog:
             write.abandoned = True
             raise LogUnavailableError(f"not durable after {self._deadline_s} s") from error
 
-    async def reader(self, group: str | None) -> "SqliteReader":
+    async def reader(self, group: str | None, *, patient: bool = False) -> "SqliteReader":  # noqa: ARG002 - looks cost little
         await self.setup()
         reader = SqliteReader(self, self._path, group)
         self._readers.add(reader)

@@ -79,7 +79,7 @@ class LogOfLife:
     async def append(self, key: str, value: bytes) -> Position:
         raise NotImplementedError
 
-    async def reader(self, group: str | None) -> "MemoryReader":  # noqa: ARG002 - there is one group
+    async def reader(self, group: str | None, *, patient: bool = False) -> "MemoryReader":  # noqa: ARG002 - there is one group
         await self._life.step()
         reader = self._log.owner = MemoryReader(self._log, self._life)
         return reader
