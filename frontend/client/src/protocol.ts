@@ -371,6 +371,15 @@ export interface SearchAnswer extends Page<Hit> {
   indexed_until: number | null;
 }
 
+export interface Happening {
+  kind: "mention" | "thread" | "reaction";
+  at: number;
+  actor_id: Id;
+  message: Message;
+  emoji: string | null;
+  unread: number | null;
+}
+
 export interface TokenPair {
   access: string;
   refresh: string;
@@ -544,6 +553,7 @@ export interface WatchingFrame {
 export type SignalFrame =
   | { t: "signal"; stream: StreamName; type: "presence"; data: Record<Id, Presence> }
   | { t: "signal"; stream: StreamName; type: "head"; data: { seq: number; count: number } }
+  | { t: "signal"; stream: StreamName; type: "marker.moved"; data: MovedMarker }
   | { t: "signal"; stream: StreamName; type: "typing"; data: { typing: Typist[] } };
 
 export type ServerFrame =

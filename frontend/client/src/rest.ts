@@ -7,6 +7,7 @@ import type {
   Device,
   Draft,
   FollowedThread,
+  Happening,
   HistoryPage,
   Id,
   Invite,
@@ -15,6 +16,7 @@ import type {
   Message,
   MessageVersion,
   NotificationPreference,
+  MovedMarker,
   Page,
   Pin,
   PostResult,
@@ -29,6 +31,7 @@ import type {
   SidebarLayout,
   TokenPair,
   Upload,
+  UnreadsPage,
   User,
   Workspace,
 } from "./protocol.js";
@@ -86,6 +89,11 @@ export class RestClient {
       this.patch<Member>(path`/v1/workspaces/${id}/members/${userId}`, body),
     invite: (id: Id, body: { email?: string; role?: Role; max_uses?: number; expires_in?: number } = {}) =>
       this.post<Invite>(path`/v1/workspaces/${id}/invites`, body),
+    unreads: (id: Id, query: PageQuery = {}) =>
+      this.get<UnreadsPage>(path`/v1/workspaces/${id}/unreads`, { ...query }),
+    markAllRead: (id: Id) => this.post<{ moved: number }>(path`/v1/workspaces/${id}/read`),
+    activity: (id: Id, query: PageQuery & { filter: "mentions" | "threads" | "reactions" }) =>
+      this.get<Page<Happening>>(path`/v1/workspaces/${id}/activity`, { ...query }),
     threads: (id: Id, query: PageQuery = {}) =>
       this.get<Page<FollowedThread>>(path`/v1/workspaces/${id}/threads`, { ...query }),
     channels: (id: Id, query: PageQuery & { filter?: "mine" | "browse"; q?: string } = {}) =>
@@ -138,6 +146,7 @@ export class RestClient {
     get: (id: Id) => this.get<Channel>(path`/v1/channels/${id}`),
     update: (id: Id, body: { name?: string; topic?: string; purpose?: string }) =>
       this.patch<Channel>(path`/v1/channels/${id}`, body),
+    firstUnread: (id: Id) => this.get<{ message_id: Id | null }>(path`/v1/channels/${id}/first-unread`),
     join: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/join`),
     leave: (id: Id) => this.post<void>(path`/v1/channels/${id}/leave`),
     archive: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/archive`),
@@ -191,6 +200,7 @@ export class RestClient {
     unpin: (id: Id) => this.remove(path`/v1/messages/${id}/pin`),
     replies: (id: Id, query: PageQuery = {}) =>
       this.get<RepliesPage>(path`/v1/messages/${id}/replies`, { ...query }),
+    markUnread: (id: Id) => this.post<MovedMarker>(path`/v1/messages/${id}/unread`),
     follow: (id: Id) => this.put(path`/v1/messages/${id}/follow`),
     unfollow: (id: Id) => this.remove(path`/v1/messages/${id}/follow`),
   };

@@ -13,6 +13,7 @@ import {
   type Id,
   type Mode,
   type ServerFrame,
+  type SignalFrame,
   type StreamName,
   type SubscribedFrame,
 } from "./protocol.js";
@@ -72,6 +73,7 @@ export interface SocketEvents {
   /** Too much was missed: fetch a snapshot; events go on after `seq`. */
   resync: { stream: StreamName; seq: number };
   gone: { stream: StreamName };
+  signal: SignalFrame;
   /** A hot channel that nobody watches here stands at this place; its events come when it is watched. */
   head: { stream: StreamName; seq: number; count: number };
   /** A message is durable. Its event follows. */
@@ -315,6 +317,14 @@ export class SocketClient extends Emitter<SocketEvents> {
     return this.change({ t: "react", message_id: messageId, emoji, on });
   }
 
+  /** Read up to `n`, of a channel or of a thread. False without a connection: then say it again once there is one. */
+  mark(marker: { channel_id: Id; thread_id: Id | null; n: number; version: number }): boolean {
+    if (this.current.name !== "open") return false;
+    const { channel_id, thread_id, n, version } = marker;
+    this.transmit({ t: "mark", channel_id, n, version, ...(thread_id === null ? {} : { thread_id }) });
+    return true;
+  }
+
   /* ---- connection ---- */
 
   private open(): void {
@@ -496,6 +506,7 @@ export class SocketClient extends Emitter<SocketEvents> {
         break;
       case "signal":
         if (frame.type === "head") this.onHead(frame.stream, frame.data);
+        this.emit("signal", frame);
         break;
       case "pong":
         break;

@@ -14,7 +14,7 @@ import {
 import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import { href, navigate, visit } from "../router";
-import { markRead, unreadOf } from "../state/reads";
+import { isHeld, letGo, markRead, markReadByHand, readUpTo as markerOf, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
 import { myId, nameOf, state, structure, titleOf } from "../state/store";
 import { loadNewer, loadOlder, openTimeline, reloadTimeline, trimStart } from "../state/timelines";
@@ -46,7 +46,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
   const [atEnd, setAtEnd] = createSignal(true);
   const [missed, setMissed] = createSignal(0);
   const [highlighted, setHighlighted] = createSignal<Id | null>(null);
-  const readOnOpening = unreadOf(props.channel) > 0 ? (state.read[channelId] ?? null) : null;
+  const readOnOpening = unreadOf(props.channel) > 0 ? markerOf(channelId) : null;
   const [readUpTo, setReadUpTo] = createSignal<number | null>(readOnOpening);
   let stuck = true;
   let frame = 0;
@@ -185,7 +185,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
   // The line stays while one looks, and is gone on the next visit.
   createEffect(
     on(pageActive, (active, was) => {
-      if (active && was === false && unreadOf(props.channel) > 0) setReadUpTo(state.read[channelId] ?? null);
+      if (active && was === false && unreadOf(props.channel) > 0) setReadUpTo(markerOf(channelId));
     }),
   );
 

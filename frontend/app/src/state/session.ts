@@ -29,7 +29,7 @@ import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
 import { outboxStorage } from "./outbox-storage";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
-import { countPosted, loadReads, startReading } from "./reads";
+import { countDeleted, countEdited, countHead, countPosted, merged, onSignal, refreshUnreads, sendNow } from "./reads";
 import { myId, onUnknownPerson, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
 
@@ -47,7 +47,6 @@ export async function start(): Promise<void> {
   try {
     const me = await rest.me.get();
     setState("me", me);
-    loadReads();
     connect(me.id);
     await followOneself(me.id);
     await refreshWorkspaces();
@@ -73,16 +72,24 @@ function connect(userId: Id): void {
   });
   socket.on("state", (connection) => {
     setState("connection", reconcile(connection));
-    if (connection.name === "open") setState("everOpen", true);
+    if (connection.name === "open") {
+      // What other tabs read meanwhile was told by signals, and those are lost.
+      if (state.everOpen) for (const id of state.workspaceIds) void refreshUnreads(id).catch(() => undefined);
+      setState("everOpen", true);
+      sendNow();
+    }
     if (connection.name !== "closed") return;
     if (connection.code === CLOSE.unauthenticated || connection.code === CLOSE.revoked) signedOut();
   });
   socket.on("event", onEvent);
+  socket.on("signal", onSignal);
   socket.on("resync", ({ stream }) => void resync(stream));
   socket.on("head", ({ stream, seq, count }) => {
     const id = stream.slice(2);
     const channel = stream.startsWith("c:") ? state.channels[id] : undefined;
-    if (channel && seq > channel.seq) setState("channels", id, { seq, count });
+    if (!channel || seq <= channel.seq) return;
+    countHead(channel, count);
+    setState("channels", id, { seq, count });
   });
   socket.on("gone", ({ stream }) => {
     if (stream.startsWith("c:")) lostChannel(stream.slice(2));
@@ -93,7 +100,8 @@ function connect(userId: Id): void {
   });
   socket.on("outbox", syncPending);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) socket.wake();
+    if (document.hidden) sendNow();
+    else socket.wake();
     watchShown();
   });
   watchShown();
@@ -168,6 +176,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
     setState("loaded", workspace.id, true);
   });
   socket.subscribe(Object.fromEntries(channels.map((channel) => [channel.stream, channel.seq])));
+  void refreshUnreads(workspace.id).catch(() => undefined);
   void loadMembers(workspace.id);
   void loadDesk(workspace.id);
   loadWishes(workspace.id);
@@ -208,9 +217,9 @@ export function putChannel(channel: Channel): void {
   const newer = known !== undefined && known.seq > channel.seq;
   setState("channels", channel.id, {
     ...channel,
+    ...merged(channel),
     ...(newer ? { seq: known.seq, count: known.count, last_message_at: known.last_message_at } : {}),
   });
-  if (channel.is_member) startReading(channel);
 }
 
 export async function enterChannel(id: Id): Promise<Channel> {
@@ -314,6 +323,8 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
     case "message.deleted":
     case "reaction.added":
     case "reaction.removed":
+      if (event.type === "message.deleted") countDeleted(event);
+      else if (event.type === "message.edited") countEdited(event);
       onMessageChanged(event);
       if (event.type === "message.deleted" || event.type === "message.edited")
         onPinnedMessageChanged(channelId, event.data.message_id);
@@ -483,9 +494,7 @@ function onOwnEvent(event: EventFrame): void {
 
 async function joinedChannel(id: Id): Promise<void> {
   try {
-    const known = state.channels[id] !== undefined;
     const channel = await rest.channels.get(id);
-    if (!known) startReading(channel, channel.kind === "dm" || channel.kind === "group_dm");
     putChannel(channel);
     socket.subscribe({ [channel.stream]: channel.seq });
   } catch {

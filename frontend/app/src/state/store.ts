@@ -55,6 +55,14 @@ export interface DraftText {
   updated_at: number;
 }
 
+export interface ThreadRead {
+  channel_id: Id;
+  n: number;
+  version: number;
+  unread: number;
+  mentions: number;
+}
+
 export interface FollowedThreads {
   items: FollowedThread[];
   status: "loading" | "ready" | "error";
@@ -88,9 +96,8 @@ export interface AppState {
   layouts: Record<Id, SidebarLayout>;
   following: Record<Id, boolean>;
   pending: Record<string, Pending>;
-  /** The `n` up to which a channel was read, kept in this browser. */
-  read: Record<Id, number>;
-  mentions: Record<Id, number>;
+  /** How far threads are read that one follows or has opened. */
+  threadReads: Record<Id, ThreadRead>;
 }
 
 export const [state, setState] = createStore<AppState>({
@@ -115,8 +122,7 @@ export const [state, setState] = createStore<AppState>({
   layouts: {},
   following: {},
   pending: {},
-  read: {},
-  mentions: {},
+  threadReads: {},
 });
 
 /**
