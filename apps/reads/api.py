@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.api import CURSOR, LIMIT, parsed
 from apps.accounts.authentication import principal_of
+from apps.core.errors import InvalidError
 from apps.core.fields import Id
 from apps.core.ids import MAX_ID
 from apps.core.pagination import MAX_LIMIT, parse_limit
@@ -17,6 +18,9 @@ from apps.core.threads import wait
 from apps.messaging import queries as messaging
 from apps.messaging.api import MessageOut, StructRenderer
 from apps.reads import actions, activity, queries
+
+
+_DIGITS = len(str(MAX_ID))
 
 
 class MarkerIn(serializers.Serializer[Any]):
@@ -159,9 +163,18 @@ class ChannelMarkerView(APIView):
 
 
 class FirstUnreadView(APIView):
-    @extend_schema(responses=FirstUnreadOut)
+    @extend_schema(
+        parameters=[OpenApiParameter("n", int, description="Another place than the first after the marker.")],
+        responses=FirstUnreadOut,
+    )
     def get(self, request: Request, channel_id: int) -> Response:
-        found = wait(queries.first_unread, actor=principal_of(request), channel_id=channel_id)
+        n = request.query_params.get("n")
+        found = wait(
+            queries.first_unread,
+            actor=principal_of(request),
+            channel_id=channel_id,
+            place=None if n is None else _place(n),
+        )
         return Response({"message_id": None if found is None else str(found)})
 
 
@@ -185,6 +198,12 @@ class MarkUnreadView(APIView):
     def post(self, request: Request, message_id: int) -> Response:
         moved = wait(actions.step_back, actor=principal_of(request), message_id=message_id)
         return Response(_marker(moved), status=status.HTTP_200_OK)
+
+
+def _place(raw: str) -> int:
+    if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:_DIGITS]) or len(raw) >= _DIGITS:
+        raise InvalidError(errors={"n": ["a place among the channel's messages, from 1"]})
+    return int(raw)
 
 
 def _marker(moved: queries.Moved) -> dict[str, Any]:

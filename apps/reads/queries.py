@@ -174,8 +174,8 @@ def present_state(state: State) -> dict[str, Any]:
     }
 
 
-async def first_unread(*, actor: Principal, channel_id: int) -> int | None:
-    """The id of the first top-level message after the actor's marker; None when there is none.
+async def first_unread(*, actor: Principal, channel_id: int, place: int | None = None) -> int | None:
+    """The id of the top-level message at `place`, by default the first after the actor's marker; None: there is none.
 
     Raises NotFoundError, ForbiddenError, UnavailableError.
     """
@@ -185,9 +185,10 @@ async def first_unread(*, actor: Principal, channel_id: int) -> int | None:
     with store_needed():
         head = (await store().heads([stream])).get(stream)
         count, seq = (head.count, head.seq) if head else (0, 0)
-        scope = Scope(channel_id, channel_id, count, access.kind in conversations.DIRECT)
-        state = (await threads.read(lambda: states(actor.user_id, [scope])))[channel_id]
-        place = (state.n or 0) + 1
+        if place is None:
+            scope = Scope(channel_id, channel_id, count, access.kind in conversations.DIRECT)
+            state = (await threads.read(lambda: states(actor.user_id, [scope])))[channel_id]
+            place = (state.n or 0) + 1
         if place > count:
             return None
         # `count` never decreases along the stream, so the post that made it `place` is found by halving.

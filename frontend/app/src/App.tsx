@@ -14,16 +14,26 @@ import { Banner } from "./components/Banner";
 import { ChannelView, Landing } from "./components/ChannelView";
 import { Rail, Sidebar } from "./components/Sidebar";
 import { ThreadsView } from "./components/ThreadsView";
+import { Skeleton } from "./components/Timeline";
 import { Toasts } from "./components/Toasts";
 import { href, navigate, route } from "./router";
+import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
 import { keep, kept } from "./state/local";
-import { badgeOf, unreadOf } from "./state/reads";
+import { badgeOf, threadsUnread, unreadOf } from "./state/reads";
 import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
 import { dialog, drawer, emojiRequest, isPhone, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
 
+const UnreadsView = lazy(() => import("./components/UnreadsView"));
+const ActivityView = lazy(() => import("./components/ActivityView"));
+const VIEW_TITLES: Record<string, string> = {
+  threads: "Threads",
+  search: "Search",
+  unreads: "Unreads",
+  activity: "Activity",
+};
 const Dialogs = lazy(() => import("./dialogs/Dialogs"));
 const EmojiPicker = lazy(() => import("./components/EmojiPicker"));
 const SearchView = lazy(() => import("./components/SearchView"));
@@ -73,19 +83,17 @@ export function App(): JSX.Element {
 
   createEffect(() => {
     const mine = Object.values(state.channels).filter((channel) => channel.is_member);
-    const badges = mine.reduce((sum, channel) => sum + badgeOf(channel), 0);
-    const unread = mine.some((channel) => unreadOf(channel) > 0);
+    const inThreads = state.workspaceIds.map(threadsUnread);
+    const badges =
+      mine.reduce((sum, channel) => sum + badgeOf(channel), 0) +
+      inThreads.reduce((sum, one) => sum + one.mentions, 0);
+    const unread = mine.some((channel) => unreadOf(channel) > 0) || inThreads.some((one) => one.unread > 0);
     const shown = route().channel ? state.channels[route().channel ?? ""] : undefined;
-    const place = shown
-      ? titleOf(shown)
-      : route().view === "threads"
-        ? "Threads"
-        : route().view === "search"
-          ? "Search"
-          : "";
+    const place = shown ? titleOf(shown) : (VIEW_TITLES[route().view] ?? "");
     const workspace = state.workspaces[workspaceId() ?? ""]?.name ?? "slackclone";
     const mark = badges > 0 ? `(${badges}) ` : unread ? "• " : "";
     document.title = `${mark}${place ? `${place} – ` : ""}${workspace}`;
+    showFavicon(badges, unread);
   });
 
   return (
@@ -139,6 +147,16 @@ export function App(): JSX.Element {
                 <Match when={route().view === "search"}>
                   <Suspense>
                     <SearchView workspaceId={id()} />
+                  </Suspense>
+                </Match>
+                <Match when={route().view === "unreads"}>
+                  <Suspense fallback={<Skeleton />}>
+                    <UnreadsView workspaceId={id()} />
+                  </Suspense>
+                </Match>
+                <Match when={route().view === "activity"}>
+                  <Suspense fallback={<Skeleton />}>
+                    <ActivityView workspaceId={id()} />
                   </Suspense>
                 </Match>
                 <Match when={route().view === "threads"}>

@@ -3,7 +3,7 @@ import { createMemo, createRoot, createSignal } from "solid-js";
 
 export interface Route {
   workspace: Id | null;
-  view: "channel" | "threads" | "search" | "none";
+  view: "channel" | "threads" | "search" | "unreads" | "activity" | "none";
   channel: Id | null;
   message: Id | null;
   thread: Id | null;
@@ -12,14 +12,14 @@ export interface Route {
 }
 
 const PATTERN =
-  /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+)|\/(canvas))?|(threads)(?:\/t\/(\d+))?|(search)))?\/?$/;
+  /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+)|\/(canvas))?|(threads)(?:\/t\/(\d+))?|(search|unreads|activity)))?\/?$/;
 
 export function parse(path: string): Route {
   const match = PATTERN.exec(path);
-  const [, workspace, channel, message, channelThread, canvas, threads, followedThread, search] = match ?? [];
+  const [, workspace, channel, message, channelThread, canvas, threads, followedThread, other] = match ?? [];
   return {
     workspace: workspace ?? null,
-    view: channel ? "channel" : threads ? "threads" : search ? "search" : "none",
+    view: channel ? "channel" : threads ? "threads" : ((other as Route["view"] | undefined) ?? "none"),
     channel: channel ?? null,
     message: message ?? null,
     thread: channelThread ?? followedThread ?? null,
@@ -33,7 +33,7 @@ export function href(to: {
   message?: Id | null | undefined;
   thread?: Id | null | undefined;
   canvas?: boolean;
-  view?: "threads" | "search";
+  view?: "threads" | "search" | "unreads" | "activity";
 }): string {
   let path = `/w/${to.workspace}`;
   if (to.channel) {

@@ -146,7 +146,9 @@ export class RestClient {
     get: (id: Id) => this.get<Channel>(path`/v1/channels/${id}`),
     update: (id: Id, body: { name?: string; topic?: string; purpose?: string }) =>
       this.patch<Channel>(path`/v1/channels/${id}`, body),
-    firstUnread: (id: Id) => this.get<{ message_id: Id | null }>(path`/v1/channels/${id}/first-unread`),
+    /** The message at the place `n`, by default the first after one's marker. */
+    messageAt: (id: Id, n?: number) =>
+      this.get<{ message_id: Id | null }>(path`/v1/channels/${id}/first-unread`, { n }),
     join: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/join`),
     leave: (id: Id) => this.post<void>(path`/v1/channels/${id}/leave`),
     archive: (id: Id) => this.post<Channel>(path`/v1/channels/${id}/archive`),

@@ -4,6 +4,7 @@ import { createSignal, type JSX, Show } from "solid-js";
 import { follow, href } from "../router";
 import { toggleSaved } from "../state/desk";
 import { isPinned, pinOf, setPinned } from "../state/pins";
+import { markUnread } from "../state/reads";
 import { socket } from "../state/session";
 import { memberOf, myId, nameOf, state } from "../state/store";
 import { toast } from "../state/toasts";
@@ -207,6 +208,7 @@ function Toolbar(props: {
   inThread: boolean;
   onMenu: (open: boolean) => void;
 }): JSX.Element {
+  const channel = () => state.channels[props.message.channel_id];
   const mine = () => props.message.sender_id === myId();
   const workspace = () => state.workspaces[state.channels[props.message.channel_id]?.workspace_id ?? ""];
   const canDelete = () => mine() || workspace()?.role === "owner" || workspace()?.role === "admin";
@@ -287,6 +289,11 @@ function Toolbar(props: {
             >
               <Icon name="copy" size={16} /> Copy text
             </DropdownMenu.Item>
+            <Show when={channel()?.is_member}>
+              <DropdownMenu.Item class="menu-item" onSelect={() => void markUnread(props.message)}>
+                <Icon name="message" size={16} /> Mark unread from here
+              </DropdownMenu.Item>
+            </Show>
             <DropdownMenu.Item
               class="menu-item"
               onSelect={() => void setFollowing(parent(), !state.following[parent()])}

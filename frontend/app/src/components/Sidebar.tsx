@@ -5,7 +5,7 @@ import { follow, href, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
 import { isMuted } from "../state/notify";
-import { badgeOf, unreadOf } from "../state/reads";
+import { badgeOf, threadsUnread, unreadOf } from "../state/reads";
 import { openSearch } from "../state/search";
 import { signOut } from "../state/session";
 import { myId, state, titleOf } from "../state/store";
@@ -101,6 +101,10 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
   const lists = createMemo(() => arranged(props.workspaceId));
   const isAdmin = () => workspace()?.role === "owner" || workspace()?.role === "admin";
   const isGuest = () => workspace()?.role === "guest";
+  const anyUnread = () => {
+    const { rooms, direct } = myChannels(props.workspaceId);
+    return [...rooms, ...direct].some((channel) => unreadOf(channel) > 0 && !isMuted(channel.id));
+  };
   return (
     <nav class="sidebar" aria-label="Channels and conversations" data-testid="sidebar">
       <header class="sidebar-head">
@@ -169,19 +173,30 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           <Icon name="search" size={16} />
           <span class="clip">Search messages</span>
         </a>
-        <a
-          class="side-item"
-          classList={{ "side-current": route().view === "threads" }}
-          href={href({ workspace: props.workspaceId, view: "threads" })}
-          aria-current={route().view === "threads" ? "page" : undefined}
-          onClick={(event) => {
-            setDrawer(false);
-            follow(event, href({ workspace: props.workspaceId, view: "threads" }));
-          }}
-        >
-          <Icon name="thread" size={16} />
-          <span class="clip">Threads</span>
-        </a>
+        <Place
+          workspaceId={props.workspaceId}
+          view="unreads"
+          icon="list"
+          label="Unreads"
+          unread={anyUnread()}
+          badge={0}
+        />
+        <Place
+          workspaceId={props.workspaceId}
+          view="threads"
+          icon="thread"
+          label="Threads"
+          unread={threadsUnread(props.workspaceId).unread > 0}
+          badge={threadsUnread(props.workspaceId).mentions}
+        />
+        <Place
+          workspaceId={props.workspaceId}
+          view="activity"
+          icon="at"
+          label="Activity"
+          unread={false}
+          badge={0}
+        />
         <button
           type="button"
           class="side-item"
@@ -267,6 +282,43 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
         </Show>
       </div>
     </nav>
+  );
+}
+
+/** A view of the whole workspace. */
+function Place(props: {
+  workspaceId: Id;
+  view: "unreads" | "threads" | "activity";
+  icon: IconName;
+  label: string;
+  unread: boolean;
+  badge: number;
+}): JSX.Element {
+  const to = () => href({ workspace: props.workspaceId, view: props.view });
+  const current = () => route().view === props.view;
+  return (
+    <a
+      class="side-item"
+      classList={{ "side-current": current(), "side-unread": props.unread && !current() }}
+      href={to()}
+      aria-current={current() ? "page" : undefined}
+      data-testid={`sidebar-${props.view}`}
+      onClick={(event) => {
+        setDrawer(false);
+        follow(event, to());
+      }}
+    >
+      <Icon name={props.icon} size={16} />
+      <span class="clip">{props.label}</span>
+      <Show when={props.unread}>
+        <span class="visually-hidden">, unread</span>
+      </Show>
+      <Show when={props.badge > 0}>
+        <span class="count-badge" role="img" aria-label={`${props.badge} for you`}>
+          {props.badge > 99 ? "99+" : props.badge}
+        </span>
+      </Show>
+    </a>
   );
 }
 

@@ -1,9 +1,10 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
 import { follow, href, route } from "../router";
+import { markThreadRead } from "../state/reads";
 import { type Known, myId, state, titleOf } from "../state/store";
 import { loadMoreReplies, openThread } from "../state/timelines";
-import { openDialog, setEditing } from "../state/ui";
+import { openDialog, pageActive, setEditing } from "../state/ui";
 import { closeThread, sendMessage, setFollowing } from "../state/verbs";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
@@ -66,6 +67,15 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
       } else if (next) void loadMoreReplies(props.channelId, props.parentId);
     }),
   );
+
+  // Read once its end is looked at.
+  const [atEnd, setAtEnd] = createSignal(true);
+  createEffect(() => {
+    const known = thread();
+    const last = replies().at(-1)?.thread_n ?? 0;
+    if (pageActive() && atEnd() && known?.status === "ready" && known.next === null)
+      markThreadRead(props.channelId, props.parentId, last);
+  });
 
   // Focus comes into the pane with it, and goes back to where it was.
   const from = document.activeElement;
@@ -137,6 +147,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
         onScroll={() => {
           const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
           stuck = below < 60;
+          setAtEnd(stuck);
           if (below < 600) void loadMoreReplies(props.channelId, props.parentId);
         }}
       >

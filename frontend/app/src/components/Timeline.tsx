@@ -14,7 +14,7 @@ import {
 import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import { href, navigate, visit } from "../router";
-import { isHeld, letGo, markRead, markReadByHand, readUpTo as markerOf, unreadOf } from "../state/reads";
+import { firstUnread, letGo, readUpTo as markerOf, markRead, markReadByHand, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
 import { myId, nameOf, state, structure, titleOf } from "../state/store";
 import { loadNewer, loadOlder, openTimeline, reloadTimeline, trimStart } from "../state/timelines";
@@ -47,6 +47,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
   const [missed, setMissed] = createSignal(0);
   const [highlighted, setHighlighted] = createSignal<Id | null>(null);
   const readOnOpening = unreadOf(props.channel) > 0 ? markerOf(channelId) : null;
+  const [lineSeen, setLineSeen] = createSignal(false);
   const [readUpTo, setReadUpTo] = createSignal<number | null>(readOnOpening);
   let stuck = true;
   let frame = 0;
@@ -168,6 +169,8 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
 
   const measure = () => {
     if (!list) return;
+    const line = view().rows.findIndex((row) => row.kind === "new");
+    if (line >= 0 && list.getItemOffset(line) >= list.scrollOffset - 1) setLineSeen(true);
     const below = list.scrollSize - list.scrollOffset - list.viewportSize;
     const ended = timeline()?.newer === null && below < AT_END_PX;
     stuck = ended;
@@ -193,6 +196,35 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
     const id = editing();
     if (id && timeline()?.ids.includes(id)) queueMicrotask(() => stuck && settleAtEnd());
   });
+
+  // Marked unread by hand, here or in another tab: the line goes there. Coming back to the channel reads it.
+  createEffect(
+    on(
+      () => props.channel.marker?.version,
+      (version, before) => {
+        if (before !== undefined && version !== before) setReadUpTo(markerOf(channelId));
+      },
+    ),
+  );
+  letGo(channelId);
+  onCleanup(() => letGo(channelId));
+
+  const newLine = () => view().rows.find((row) => row.kind === "new");
+  const [opened, setOpened] = createSignal(readOnOpening === null ? 0 : unreadOf(props.channel));
+  const jumpToUnread = async () => {
+    stuck = false;
+    setLineSeen(true);
+    if (newLine() || timeline()?.older === null) {
+      settleAt("new", "start");
+      return;
+    }
+    const first = await firstUnread(channelId, readUpTo() ?? 0);
+    if (first) navigate(href({ workspace: props.channel.workspace_id, channel: channelId, message: first }));
+  };
+  const dismiss = () => {
+    setOpened(0);
+    markReadByHand(channelId);
+  };
 
   const jumpToLatest = () => {
     stuck = true;
@@ -250,6 +282,17 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
           </Match>
         </Switch>
       </div>
+      <Show when={opened() > 0 && !lineSeen() && timeline()?.status === "ready"}>
+        <div class="unread-bar" data-testid="unread-bar">
+          <button type="button" onClick={() => void jumpToUnread()}>
+            <Icon name="arrowDown" size={14} class="upwards" />
+            {opened()} unread {opened() === 1 ? "message" : "messages"}
+          </button>
+          <button type="button" aria-label="Mark as read" data-tip="Mark as read (Esc)" onClick={dismiss}>
+            <Icon name="x" size={14} />
+          </button>
+        </div>
+      </Show>
       <Show when={timeline()?.busy === "older"}>
         <div class="timeline-busy" role="status">
           <span class="spinner" aria-hidden="true" /> Loading earlier messages

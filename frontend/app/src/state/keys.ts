@@ -1,6 +1,6 @@
 import { href, navigate, route } from "../router";
 import { inOrder } from "./desk";
-import { unreadOf } from "./reads";
+import { markAllRead, markReadByHand, unreadOf } from "./reads";
 import { closeSearch, openSearch } from "./search";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
 import { closeThread, goTo } from "./verbs";
@@ -20,7 +20,8 @@ export const SHORTCUTS: readonly { keys: string[]; what: string }[] = [
   { keys: ["@"], what: "Mention somebody" },
   { keys: [":"], what: "Emoji by name" },
   { keys: ["Ctrl / ⌘", "Shift", "L"], what: "Browse channels" },
-  { keys: ["Esc"], what: "Close, cancel" },
+  { keys: ["Esc"], what: "Close, cancel; mark the channel as read" },
+  { keys: ["Shift", "Esc"], what: "Mark everything as read" },
   { keys: ["?"], what: "This list" },
 ];
 
@@ -54,6 +55,9 @@ export function onKeyDown(event: KeyboardEvent): void {
   } else if (event.key === "?" && !typing(event.target)) {
     event.preventDefault();
     openDialog({ name: "shortcuts" });
+  } else if (event.key === "Escape" && event.shiftKey) {
+    const { workspace } = route();
+    if (workspace) void markAllRead(workspace);
   } else if (event.key === "Escape") {
     if (editing()) setEditing(null);
     else if (drawer()) setDrawer(false);
@@ -61,7 +65,7 @@ export function onKeyDown(event: KeyboardEvent): void {
     else if (route().thread) closeThread();
     else if (route().message) {
       navigate(href({ workspace: route().workspace ?? "", channel: route().channel }));
-    }
+    } else if (route().channel) markReadByHand(route().channel ?? "");
   } else if (event.key.length === 1 && !mod && !event.altKey && !typing(event.target) && event.key !== " ") {
     // Typing anywhere is writing a message.
     document.querySelector<HTMLTextAreaElement>("[data-testid=composer-channel]")?.focus();

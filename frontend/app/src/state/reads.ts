@@ -20,7 +20,6 @@ let sending: ReturnType<typeof setTimeout> | undefined;
 /** Channels marked unread by hand: being looked at does not read them until one comes back. */
 const held = new Set<Id>();
 
-export const isHeld = (channelId: Id): boolean => held.has(channelId);
 export const letGo = (channelId: Id): void => void held.delete(channelId);
 
 export const unreadOf = (channel: Channel): number => (channel.is_member ? (channel.unread ?? 0) : 0);
@@ -260,6 +259,16 @@ export function countEdited(event: EventOf<"message.edited">): void {
 }
 
 /* ---- what the reader does ---- */
+
+/** The first message after place `n`, which the marker may have left behind since. */
+export async function firstUnread(channelId: Id, n: number): Promise<Id | null> {
+  try {
+    return (await rest.channels.messageAt(channelId, n + 1)).message_id;
+  } catch (error) {
+    toastError(error);
+    return null;
+  }
+}
 
 export function markRead(channelId: Id): void {
   const channel = state.channels[channelId];

@@ -29,7 +29,16 @@ import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
 import { outboxStorage } from "./outbox-storage";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
-import { countDeleted, countEdited, countHead, countPosted, merged, onSignal, refreshUnreads, sendNow } from "./reads";
+import {
+  countDeleted,
+  countEdited,
+  countHead,
+  countPosted,
+  merged,
+  onSignal,
+  refreshUnreads,
+  sendNow,
+} from "./reads";
 import { myId, onUnknownPerson, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
 

@@ -278,3 +278,32 @@ export async function loadFollowed(workspaceId: Id, more = false): Promise<void>
     toastError(error);
   }
 }
+
+/* ---- messages beside a timeline ---- */
+
+/** Keeps messages of an answer that names no seq, where they are not known better. */
+export function showMessages(messages: readonly Message[]): void {
+  batch(() => {
+    for (const message of messages) {
+      if (!state.messages[message.message_id]) putMessage(message.channel_id, message, 0, []);
+    }
+  });
+}
+
+/** Ids of the first unread messages of others after place `n`, oldest first, as far as they lie in the newest 200. */
+export async function unreadMessages(channelId: Id, n: number, limit: number): Promise<Id[]> {
+  let found: Id[] = [];
+  await fetching(
+    channelId,
+    () => rest.channels.history(channelId, { limit: 200 }),
+    (page, events) => {
+      const unread = page.results.filter((message) => message.n > n).reverse();
+      found = unread.slice(0, limit).map((message) => message.message_id);
+      const later = events.filter((event) => event.seq > page.seq);
+      for (const message of unread.slice(0, limit)) {
+        if (!state.messages[message.message_id]) putMessage(channelId, message, page.seq, later);
+      }
+    },
+  );
+  return found;
+}
