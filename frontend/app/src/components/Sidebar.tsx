@@ -11,6 +11,7 @@ import { signOut } from "../state/session";
 import { myId, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { openDialog, setDrawer } from "../state/ui";
+import { myChannels } from "../state/verbs";
 import { Avatar, initialsOf } from "./Avatar";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Icon, type IconName } from "./Icon";
