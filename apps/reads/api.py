@@ -19,7 +19,6 @@ from apps.messaging import queries as messaging
 from apps.messaging.api import MessageOut, StructRenderer
 from apps.reads import actions, activity, queries
 
-
 _DIGITS = len(str(MAX_ID))
 
 
@@ -201,7 +200,7 @@ class MarkUnreadView(APIView):
 
 
 def _place(raw: str) -> int:
-    if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:_DIGITS]) or len(raw) >= _DIGITS:
+    if not (raw.isascii() and raw.isdigit()) or len(raw) >= _DIGITS or int(raw) == 0:
         raise InvalidError(errors={"n": ["a place among the channel's messages, from 1"]})
     return int(raw)
 
