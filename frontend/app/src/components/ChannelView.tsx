@@ -177,8 +177,9 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
       </Show>
       <button
         type="button"
-        class="btn btn-sm head-members"
+        class="tool"
         aria-label="Canvas"
+        data-tip="Canvas"
         aria-pressed={route().canvas}
         data-testid="channel-canvas"
         onClick={() =>
@@ -191,7 +192,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           )
         }
       >
-        <Icon name="canvas" size={16} />
+        <Icon name="canvas" />
       </button>
       <Show when={props.channel.is_member}>
         <button
