@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     webs = 2 if options.profile == "cluster" else 1
     with ExitStack() as stack:
-        stage = stack.enter_context(Stage(options.profile, webs=webs))
+        stage = stack.enter_context(Stage(options.profile, webs=webs, workers=0))
         (channel,) = stage.channels([[]])
         people = stage.seed(options.members, channel_id=channel["id"])
         say(f"{len(people):,} members")
@@ -84,7 +84,8 @@ def _forget(stage: Stage) -> None:
     if stage.services:
         redis.Redis.from_url(stage.product.env["REDIS_URL"]).flushdb()
     for name in stage.product.roles:
-        stage.product.terminate(name)
+        if name.startswith("web"):
+            stage.product.terminate(name)
     stage.product.start()
 
 
