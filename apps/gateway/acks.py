@@ -88,7 +88,8 @@ class Acknowledgements:
 
     def expect(self, socket: Socket, stream: str, seq: int, frame: bytes) -> None:
         """`frame`, an event of `stream`, is on its way to the socket."""
-        self._add(socket, Owed(stream, seq, frame, time.monotonic()))
+        if not socket.is_bot:
+            self._add(socket, Owed(stream, seq, frame, time.monotonic()))
 
     def _add(self, socket: Socket, owed: Owed) -> None:
         if socket.owed is None:

@@ -236,7 +236,7 @@ class Session(Socket):
                 self.answer(_error(None, error))
                 self.close(CLOSE_UNAUTHENTICATED)
             return
-        self.user_id, self.proof_id = principal.user_id, principal.session_id
+        self.user_id, self.proof_id, self.is_bot = principal.user_id, principal.session_id, principal.is_bot
         first = await self._next(grace)
         if self.closed:
             return

@@ -68,6 +68,7 @@ class Socket:
     previews        streams followed by right of the role, not of a membership
     held            the other end reads slowly: its connection holds bytes back
     seen            the hub's tick at the last frame that came
+    is_bot          nobody is behind it to be notified
     acked           what the client acknowledged, by stream
     owed            messages that its user must not miss, until it acknowledges them
     """
@@ -78,6 +79,7 @@ class Socket:
         "closed",
         "connection",
         "held",
+        "is_bot",
         "number",
         "owed",
         "previews",
@@ -100,6 +102,7 @@ class Socket:
         self.number = 0
         self.seen = 0
         self.closed = False
+        self.is_bot = False
         self.streams: dict[str, Stream] = {}
         self.claims: list[dict[str, bool]] | None = None
         self.previews: set[str] | None = None

@@ -76,6 +76,17 @@ async def test_what_concerns_nobody_here_costs_nothing(world: World, hub: Hub) -
     assert socket.connection.seqs() == [1, 2, 3]
 
 
+async def test_a_bot_need_not_acknowledge(world: World, hub: Hub) -> None:
+    socket = await enter(hub, BELA)
+    socket.is_bot = True
+    await join(world, hub, socket, c_1=None)
+    say(world, 1, mentioned=[str(BELA)])
+    await settle()
+    await later(hub, 60)
+    assert socket.connection.seqs() == [1]
+    assert world.notified.unacknowledged == []
+
+
 async def test_acknowledged_is_recorded_and_goes_nowhere_else(world: World, hub: Hub) -> None:
     socket = await enter(hub, BELA)
     await join(world, hub, socket, c_1=None)
