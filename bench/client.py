@@ -507,7 +507,7 @@ class SocketClient:
             self._spawn(self._leave(frame["after_ms"] / 1000))
         elif kind == "mode":
             self._set_mode(frame["stream"], frame["mode"], frame["seq"])
-        if kind in {"ok", "pong", "subscribed", "ack", "pulled"}:
+        if kind in {"ok", "pong", "subscribed", "ack", "pulled", "watching"}:
             self._answer(frame)
 
     async def _leave(self, after_s: float) -> None:

@@ -20,10 +20,11 @@ import { href, navigate, route } from "./router";
 import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
 import { keep, kept } from "./state/local";
+import { startPresence } from "./state/presence";
 import { badgeOf, threadsUnread, unreadOf } from "./state/reads";
 import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
-import { dialog, drawer, emojiRequest, isPhone, setDrawer } from "./state/ui";
+import { dialog, drawer, emojiRequest, isPhone, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
 
 const UnreadsView = lazy(() => import("./components/UnreadsView"));
@@ -35,6 +36,7 @@ const VIEW_TITLES: Record<string, string> = {
   activity: "Activity",
 };
 const Dialogs = lazy(() => import("./dialogs/Dialogs"));
+const ProfileCard = lazy(() => import("./components/ProfileCard"));
 const EmojiPicker = lazy(() => import("./components/EmojiPicker"));
 const SearchView = lazy(() => import("./components/SearchView"));
 const FirstRun = lazy(() => import("./dialogs/FirstRun"));
@@ -42,7 +44,10 @@ const FirstRun = lazy(() => import("./dialogs/FirstRun"));
 export function App(): JSX.Element {
   onMount(() => {
     // The dialogs come once there is nothing better to do, so that the first one opens at once.
-    void start().then(() => whenIdle(() => void import("./dialogs/Dialogs").catch(() => undefined)));
+    void start().then(() => {
+      if (state.boot === "ready") startPresence();
+      whenIdle(() => void import("./dialogs/Dialogs").catch(() => undefined));
+    });
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
   });
@@ -171,6 +176,13 @@ export function App(): JSX.Element {
         <Suspense>
           <Dialogs />
         </Suspense>
+      </Show>
+      <Show when={profileRequest()} keyed>
+        {(_request) => (
+          <Suspense>
+            <ProfileCard />
+          </Suspense>
+        )}
       </Show>
       <Show when={emojiRequest()}>
         <Suspense>

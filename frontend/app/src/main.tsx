@@ -1,6 +1,7 @@
 import { render } from "solid-js/web";
 import { App } from "./App";
 import "./styles/app.css";
+import "./styles/presence.css";
 import "./styles/timeline.css";
 import "./styles/files.css";
 import "./styles/overlays.css";

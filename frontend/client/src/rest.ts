@@ -5,6 +5,8 @@ import type {
   ChannelKind,
   ChannelNotifications,
   Device,
+  Dnd,
+  DndSchedule,
   Draft,
   FollowedThread,
   Happening,
@@ -16,10 +18,12 @@ import type {
   Message,
   MessageVersion,
   MovedMarker,
+  MyPresence,
   NotificationPreference,
   Page,
   Pin,
   PostResult,
+  Presence,
   Problem,
   Reminder,
   RepliesPage,
@@ -29,6 +33,7 @@ import type {
   SearchAnswer,
   Session,
   SidebarLayout,
+  Status,
   TokenPair,
   UnreadsPage,
   Upload,
@@ -69,7 +74,14 @@ export class RestClient {
 
   readonly me = {
     get: () => this.get<User>("/v1/me"),
-    update: (body: { name: string }) => this.patch<User>("/v1/me", body),
+    update: (body: { name?: string; timezone?: string }) => this.patch<User>("/v1/me", body),
+    setStatus: (body: Partial<Status>) => this.write<{ status: Status | null }>("/v1/me/status", body),
+    clearStatus: () => this.remove("/v1/me/status"),
+    dnd: () => this.get<Dnd>("/v1/me/dnd"),
+    setDnd: (body: { until?: number | null; schedule?: DndSchedule | null }) =>
+      this.write<Dnd>("/v1/me/dnd", body),
+    presence: () => this.get<MyPresence>("/v1/me/presence"),
+    setAway: (away: boolean) => this.write<MyPresence>("/v1/me/presence", { away }),
     password: (body: { current: string; password: string }) => this.post<void>("/v1/me/password", body),
     sessions: () => this.get<Page<Session>>("/v1/me/sessions"),
     endSession: (id: Id) => this.remove(path`/v1/me/sessions/${id}`),
@@ -84,6 +96,10 @@ export class RestClient {
       this.get<Page<Member>>(path`/v1/workspaces/${id}/members`, {
         ...query,
         ...(ids ? { ids: ids.join(",") } : {}),
+      }),
+    presence: (id: Id, ids: readonly Id[]) =>
+      this.get<{ results: (Presence & { user_id: Id })[] }>(path`/v1/workspaces/${id}/presence`, {
+        ids: ids.join(","),
       }),
     updateMember: (id: Id, userId: Id, body: { role?: Role; active?: boolean; handle?: string }) =>
       this.patch<Member>(path`/v1/workspaces/${id}/members/${userId}`, body),
@@ -307,6 +323,10 @@ export class RestClient {
 
   private patch<T>(url: string, body: unknown): Promise<T> {
     return this.call<T>("PATCH", url, body);
+  }
+
+  private write<T>(url: string, body: unknown): Promise<T> {
+    return this.call<T>("PUT", url, body);
   }
 
   private put(url: string, body?: unknown): Promise<void> {

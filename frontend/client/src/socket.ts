@@ -12,10 +12,13 @@ import {
   type HelloFrame,
   type Id,
   type Mode,
+  type Presence,
   type ServerFrame,
   type SignalFrame,
   type StreamName,
   type SubscribedFrame,
+  type Typist,
+  type WatchingFrame,
 } from "./protocol.js";
 
 /** The part of a browser's WebSocket that is used, so that Node's `ws` and tests fit too. */
@@ -82,6 +85,10 @@ export interface SocketEvents {
   failed: OutboxEntry;
   /** A binary frame: canvases, see docs/protocol.md. */
   binary: Uint8Array<ArrayBuffer>;
+  /** Of those whom `watchPeople` names: first of all of them, then what changes. */
+  presence: Record<Id, Presence>;
+  /** All who type in the channel now. */
+  typing: { channel: Id; typing: readonly Typist[] };
   /** The outbox changed, also by what an earlier page left behind. */
   outbox: readonly OutboxEntry[];
 }
@@ -124,6 +131,7 @@ interface Waiting {
 }
 
 const FRESH = { repair: null, asked: false, mode: "push", pull: null, pulling: false } as const;
+const OFFLINE: Presence = { state: "offline", dnd: false, status: null };
 const HELLO_DEADLINE_MS = 10_000;
 const PONG_DEADLINE_MS = 10_000;
 const PROBE_DEADLINE_MS = 4_000;
@@ -163,6 +171,9 @@ export class SocketClient extends Emitter<SocketEvents> {
   private readonly waiting = new Map<number, Waiting>();
   private readonly sendIds = new Map<number, string>();
   private readonly dirtyAcks = new Set<StreamName>();
+  private people: readonly Id[] = [];
+  private peopleSent = new Set<Id>();
+  private readonly peopleAsked = new Map<number, readonly Id[]>();
   private userId: Id | null = null;
   private watched: ReadonlySet<StreamName> | null = null;
   private nextId = 1;
@@ -323,6 +334,28 @@ export class SocketClient extends Emitter<SocketEvents> {
     const { channel_id, thread_id, n, version } = marker;
     this.transmit({ t: "mark", channel_id, n, version, ...(thread_id === null ? {} : { thread_id }) });
     return true;
+  }
+
+  /** Whose presence to hear of, instead of whom was named before; 500 at most. */
+  watchPeople(users: readonly Id[]): void {
+    const same = users.length === this.people.length && users.every((id) => this.peopleSent.has(id));
+    this.people = users;
+    if (this.current.name === "open" && !same) this.sendWatch();
+  }
+
+  /** Whether somebody is at this device. */
+  active(on: boolean): void {
+    if (this.current.name === "open") this.transmit({ t: "active", on });
+  }
+
+  typing(channelId: Id, threadId: Id | undefined, on: boolean): void {
+    if (this.current.name !== "open") return;
+    this.transmit({
+      t: "typing",
+      channel_id: channelId,
+      ...(threadId === undefined ? {} : { thread_id: threadId }),
+      ...(on ? {} : { on }),
+    });
   }
 
   /* ---- connection ---- */
@@ -505,8 +538,11 @@ export class SocketClient extends Emitter<SocketEvents> {
         this.reconnectTimer = setTimeout(() => this.open(), frame.after_ms);
         break;
       case "signal":
-        if (frame.type === "head") this.onHead(frame.stream, frame.data);
+        this.onSignal(frame);
         this.emit("signal", frame);
+        break;
+      case "watching":
+        this.onWatching(frame);
         break;
       case "pong":
         break;
@@ -529,6 +565,10 @@ export class SocketClient extends Emitter<SocketEvents> {
     const resumed = frame.resumed && this.resuming;
     const unconfirmed = [...this.streams].filter(([, f]) => !f.confirmed && !(resumed && f.last !== null));
     this.sendSubscribe(unconfirmed.map(([name]) => name));
+    // A new socket watches nobody.
+    this.peopleSent.clear();
+    this.peopleAsked.clear();
+    if (this.people.length > 0) this.sendWatch();
     if (resumed) {
       // The server may be unable to replay right now. Then the streams are followed one by one.
       this.resumeTimer = setTimeout(() => {
@@ -538,6 +578,28 @@ export class SocketClient extends Emitter<SocketEvents> {
     // What the last socket had no time to acknowledge.
     if (this.dirtyAcks.size > 0) this.ack();
     this.flushOutbox();
+  }
+
+  private onWatching(frame: WatchingFrame): void {
+    const asked = this.peopleAsked.get(frame.id) ?? [];
+    this.peopleAsked.delete(frame.id);
+    const offline = Object.fromEntries(asked.map((id) => [id, OFFLINE]));
+    this.emit("presence", { ...offline, ...frame.users });
+  }
+
+  private onSignal(frame: SignalFrame): void {
+    if (frame.type === "presence") this.emit("presence", frame.data);
+    else if (frame.type === "typing") {
+      this.emit("typing", { channel: frame.stream.slice(2), typing: frame.data.typing });
+    } else if (frame.type === "head") this.onHead(frame.stream, frame.data);
+  }
+
+  private sendWatch(): void {
+    const fresh = this.people.filter((id) => !this.peopleSent.has(id));
+    this.peopleSent = new Set(this.people);
+    const id = this.nextId++;
+    this.peopleAsked.set(id, fresh);
+    this.transmit({ t: "watch", id, users: [...this.people] });
   }
 
   private onSubscribed(frame: SubscribedFrame): void {

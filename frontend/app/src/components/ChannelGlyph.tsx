@@ -3,6 +3,7 @@ import { type JSX, Match, Switch } from "solid-js";
 import { memberOf, nameOf, partnersOf } from "../state/store";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";
+import { PresenceDot } from "./PresenceDot";
 
 /** #, a lock, a face, or how many faces. */
 export function ChannelGlyph(props: { channel: Channel }): JSX.Element {
@@ -13,12 +14,15 @@ export function ChannelGlyph(props: { channel: Channel }): JSX.Element {
         <Icon name="lock" size={16} />
       </Match>
       <Match when={props.channel.kind === "dm"}>
-        <Avatar
-          id={partner()}
-          name={nameOf(props.channel.workspace_id, partner())}
-          size="xs"
-          bot={memberOf(props.channel.workspace_id, partner())?.is_bot ?? false}
-        />
+        <span class="with-dot">
+          <Avatar
+            id={partner()}
+            name={nameOf(props.channel.workspace_id, partner())}
+            size="xs"
+            bot={memberOf(props.channel.workspace_id, partner())?.is_bot ?? false}
+          />
+          <PresenceDot id={partner()} onAvatar />
+        </span>
       </Match>
       <Match when={props.channel.kind === "group_dm"}>
         <span

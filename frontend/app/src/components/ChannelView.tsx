@@ -25,6 +25,7 @@ import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { ThreadPane } from "./ThreadPane";
 import { Skeleton, Timeline } from "./Timeline";
+import { TypingLine } from "./TypingLine";
 
 const CanvasPane = lazy(() => import("../canvas/CanvasPane"));
 
@@ -274,6 +275,7 @@ function Foot(props: { channel: Channel }): JSX.Element {
               autofocus={!isPhone() && route().thread === null && dialog() === null}
               onSubmit={(text) => sendMessage({ channel_id: id, text })}
               onEditLast={editLast}
+              footer={<TypingLine workspaceId={props.channel.workspace_id} channelId={id} />}
             />
           )}
         </Show>

@@ -1,6 +1,7 @@
 import type { Id, Member } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
+import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
 import { myId, state } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -138,6 +139,7 @@ export function Composer(props: ComposerProps): JSX.Element {
     setText(area.value);
     fit();
     saveDraft(area.value);
+    if (props.mode !== "edit") typed(props.channelId, props.threadId, area.value.trim() === "");
     complete();
   };
 
@@ -162,6 +164,7 @@ export function Composer(props: ComposerProps): JSX.Element {
       return;
     }
     if (props.onSubmit(value) === false) return;
+    typedAndSent(props.channelId, props.threadId);
     cleared();
   };
 

@@ -8,7 +8,7 @@ import { markUnread } from "../state/reads";
 import { socket } from "../state/session";
 import { memberOf, myId, nameOf, state } from "../state/store";
 import { toast } from "../state/toasts";
-import { editing, now, openDialog, pickEmoji, setEditing } from "../state/ui";
+import { editing, now, openDialog, pickEmoji, setEditing, showProfile } from "../state/ui";
 import {
   copyLink,
   copyText,
@@ -100,7 +100,20 @@ function Row(props: {
       <div class="message-main">
         <Show when={props.head}>
           <header class="message-meta">
-            <span class="message-sender">{name()}</span>
+            <button
+              type="button"
+              class="message-sender"
+              aria-haspopup="dialog"
+              onClick={(event) =>
+                showProfile({
+                  anchor: event.currentTarget,
+                  userId: props.message.sender_id,
+                  workspaceId: workspaceId(),
+                })
+              }
+            >
+              {name()}
+            </button>
             <Show when={isBot()}>
               <span class="tag">Bot</span>
             </Show>

@@ -5,16 +5,18 @@ import { follow, href, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
 import { isMuted } from "../state/notify";
+import { attempt, mine, setAway } from "../state/presence";
 import { badgeOf, threadsUnread, unreadOf } from "../state/reads";
 import { openSearch } from "../state/search";
 import { signOut } from "../state/session";
-import { myId, state, titleOf } from "../state/store";
+import { myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { openDialog, setDrawer } from "../state/ui";
 import { myChannels } from "../state/verbs";
 import { Avatar, initialsOf } from "./Avatar";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Icon, type IconName } from "./Icon";
+import { PresenceDot, StatusEmoji } from "./PresenceDot";
 
 export function Rail(): JSX.Element {
   const unread = (workspaceId: Id) =>
@@ -69,17 +71,33 @@ function PersonMenu(): JSX.Element {
   return (
     <DropdownMenu modal={false} placement="right-end" gutter={10}>
       <DropdownMenu.Trigger class="rail-person" aria-label="You and your settings" data-testid="user-menu">
-        <Avatar id={myId()} name={state.me?.name ?? ""} />
+        <span class="with-dot">
+          <Avatar id={myId()} name={state.me?.name ?? ""} />
+          <PresenceDot id={myId()} onAvatar />
+        </span>
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content class="menu">
           <div class="menu-person">
             <Avatar id={myId()} name={state.me?.name ?? ""} />
             <div>
-              <strong>{state.me?.name}</strong>
+              <strong>
+                {state.me?.name} <StatusEmoji id={myId()} />
+              </strong>
               <div class="muted">{state.me?.email}</div>
             </div>
           </div>
+          <DropdownMenu.Separator class="menu-line" />
+          <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "status" })}>
+            <Icon name="smile" size={16} /> {state.me?.status ? "Change your status" : "Set a status"}
+          </DropdownMenu.Item>
+          <DropdownMenu.Item class="menu-item" onSelect={() => attempt(setAway(!mine.away))}>
+            <Icon name="clock" size={16} /> {mine.away ? "Show yourself as active" : "Show yourself as away"}
+          </DropdownMenu.Item>
+          <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "dnd" })}>
+            <Icon name={mine.dnd.on ? "bellSleep" : "bell"} size={16} />{" "}
+            {mine.dnd.on ? "Notifications are paused" : "Pause notifications"}
+          </DropdownMenu.Item>
           <DropdownMenu.Separator class="menu-line" />
           <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "settings" })}>
             <Icon name="settings" size={16} /> Settings
@@ -398,6 +416,9 @@ function SideItem(props: { channel: Channel }): JSX.Element {
           <span class="side-draft" title="There is a draft" role="img" aria-label="draft">
             <Icon name="edit" size={13} />
           </span>
+        </Show>
+        <Show when={props.channel.kind === "dm"}>
+          <StatusEmoji id={partnersOf(props.channel)[0] ?? ""} />
         </Show>
         <Show when={unread()}>
           <span class="visually-hidden">, unread</span>

@@ -10,6 +10,7 @@ import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { MessageRow, PendingRow } from "./MessageRow";
 import { Skeleton } from "./Timeline";
+import { TypingLine } from "./TypingLine";
 
 const GROUP_MS = 5 * 60_000;
 
@@ -219,14 +220,21 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           }}
           onEditLast={editLast}
           footer={
-            <label class="also">
-              <input
-                type="checkbox"
-                checked={alsoInChannel()}
-                onChange={(event) => setAlsoInChannel(event.currentTarget.checked)}
+            <>
+              <TypingLine
+                workspaceId={channel()?.workspace_id ?? ""}
+                channelId={props.channelId}
+                threadId={props.parentId}
               />
-              Also send to {channel()?.name ? `#${channel()?.name}` : "the conversation"}
-            </label>
+              <label class="also">
+                <input
+                  type="checkbox"
+                  checked={alsoInChannel()}
+                  onChange={(event) => setAlsoInChannel(event.currentTarget.checked)}
+                />
+                Also send to {channel()?.name ? `#${channel()?.name}` : "the conversation"}
+              </label>
+            </>
           }
         />
       </Show>

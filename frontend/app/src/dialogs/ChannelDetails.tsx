@@ -3,6 +3,8 @@ import { createEffect, createSignal, For, type JSX, on, onMount, Show } from "so
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { FileCard } from "../components/MessageFiles";
+import { PresenceDot } from "../components/PresenceDot";
+import { pullPresence } from "../state/presence";
 import { putChannel, putMembers, rest } from "../state/session";
 import { isDirect, labelOf, myId, nameOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -154,6 +156,10 @@ function Members(props: { channel: Channel }): JSX.Element {
         ...(cursor ? { cursor } : {}),
       });
       putMembers(props.channel.workspace_id, page.results);
+      void pullPresence(
+        props.channel.workspace_id,
+        page.results.map((member) => member.user_id),
+      ).catch(() => undefined);
       // The server may not search here; what it sent is then narrowed down.
       const matching = page.results.filter((m) =>
         `${m.name} ${m.handle}`.toLowerCase().includes(q.toLowerCase()),
@@ -203,7 +209,10 @@ function Members(props: { channel: Channel }): JSX.Element {
         >
           {(member) => (
             <li class="person">
-              <Avatar id={member.user_id} name={member.name} size="sm" bot={member.is_bot} />
+              <span class="with-dot">
+                <Avatar id={member.user_id} name={member.name} size="sm" bot={member.is_bot} />
+                <PresenceDot id={member.user_id} onAvatar />
+              </span>
               <strong class="clip">
                 {member.name}
                 {member.user_id === myId() ? " (you)" : ""}

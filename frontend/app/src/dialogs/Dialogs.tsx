@@ -18,6 +18,7 @@ import { Forward, Pins, WhoReacted } from "./MessageDialogs";
 import { ChannelNotificationDialog } from "./Notifications";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
+import { DndDialog, StatusDialog } from "./Status";
 import { Switcher } from "./Switcher";
 
 const GROUP_MAX = 8;
@@ -74,6 +75,12 @@ export default function Dialogs(): JSX.Element {
       <Match when={is("settings")}>{(open) => <Settings tab={open().tab ?? "profile"} />}</Match>
       <Match when={is("channel-notifications")}>
         {(open) => <ChannelNotificationDialog channelId={open().channelId} />}
+      </Match>
+      <Match when={is("status")}>
+        <StatusDialog />
+      </Match>
+      <Match when={is("dnd")}>
+        <DndDialog />
       </Match>
       <Match when={is("shortcuts")}>
         <Shortcuts />

@@ -22,6 +22,8 @@ export type DialogName =
   | { name: "arrange"; channelId?: Id }
   | { name: "pins"; channelId: Id }
   | { name: "reactions"; messageId: Id }
+  | { name: "status" }
+  | { name: "dnd" }
   | { name: "shortcuts" }
   | { name: "switcher" };
 
@@ -51,6 +53,14 @@ export interface EmojiRequest {
   pick: (emoji: string) => void;
 }
 export const [emojiRequest, pickEmoji] = createSignal<EmojiRequest | null>(null);
+
+/** Whose card is shown, and what it hangs on. */
+export interface ProfileRequest {
+  anchor: HTMLElement;
+  userId: Id;
+  workspaceId: Id;
+}
+export const [profileRequest, showProfile] = createSignal<ProfileRequest | null>(null);
 
 const stored = kept("theme");
 const [theme, writeTheme] = createSignal<Theme>(stored === "light" || stored === "dark" ? stored : "system");
