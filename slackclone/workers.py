@@ -8,12 +8,12 @@ import socket
 import threading
 from collections.abc import Collection, Mapping
 
-from celery.worker import WorkController
+from celery.worker import WorkController, state
 from django.conf import settings
 
 from slackclone.celery import make_app
 
-_JOIN_S = 5.0
+_JOIN_S = 10.0
 
 
 class Workers:
@@ -47,10 +47,13 @@ class Workers:
 
     def stop(self) -> None:
         """Tasks in hand are finished; what was only reserved goes back to the broker."""
-        for controller in self._controllers:
-            controller.stop()
-        for thread in self._threads:
-            thread.join(_JOIN_S)
+        # Each stops in its own thread: stopped from here, it would wait for an answer that its thread has read already.
+        state.should_stop = os.EX_OK
+        try:
+            for thread in self._threads:
+                thread.join(_JOIN_S)
+        finally:
+            state.should_stop = None
 
     @property
     def alive(self) -> bool:
