@@ -453,6 +453,8 @@ class Hub:
             self.acks.expect(socket, stream.name, event.seq, frame)
             if stream.pull is not None:
                 # It can't wait for the next pull: its seq tells the client to pull now.
+                if stream.pending:
+                    self._write_out(stream)
                 self._hurry(stream, socket)
                 socket.write(frame)
 
