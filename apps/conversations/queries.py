@@ -254,6 +254,14 @@ def acquainted(*, workspace_id: int, user_id: int) -> QuerySet[Membership, int]:
     return Membership.objects.filter(channel_id__in=mine).values_list("user_id", flat=True)
 
 
+def workspace_of(channel_id: int) -> int:
+    """Raises NotFoundError."""
+    found = Channel.objects.filter(id=channel_id).values_list("workspace_id", flat=True).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
 @dataclass(frozen=True)
 class Searchable:
     """What a user may search now. `by_people`: a direct channel by everyone in it."""
