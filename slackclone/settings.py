@@ -228,6 +228,8 @@ STORAGES: dict[str, Any] = {
     ),
 }
 
+LINK_PREVIEWS = _flag("LINK_PREVIEWS", default=True)  # the worker fetches pages that people link
+
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") if REDIS_URL else "memory://localhost/")
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -246,6 +248,7 @@ CELERY_TASK_ROUTES = {
     "notifications.push": {"queue": "push"},
     "notifications.close_shown": {"queue": "push"},
     "notifications.send_test": {"queue": "push"},
+    "previews.fetch": {"queue": "bulk"},
     "notifications.mail": {"queue": "mail"},
     "notifications.write_letter": {"queue": "mail"},
 }
@@ -266,6 +269,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "prune-activity": {"task": "reads.prune", "schedule": 86_400.0},
     "take-up-lost-notifications": {"task": "notifications.sweep", "schedule": 30.0},
     "mail-missed-messages": {"task": "notifications.mail", "schedule": 30.0},
+    "purge-previews": {"task": "previews.purge", "schedule": 3600.0},
     "purge-files": {"task": "files.purge", "schedule": 3600.0},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the sequencer holds its offset and tries again by itself
@@ -341,6 +345,7 @@ INSTALLED_APPS = [
     "apps.notifications",
     "apps.presence",
     "apps.search",
+    "apps.previews",
     "apps.canvas",
     "apps.gateway",
     "apps.delivery",

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("apps.messaging.urls")),
     path("", include("apps.notifications.urls")),
     path("", include("apps.search.urls")),
+    path("", include("apps.previews.urls")),
     path("", include("apps.presence.urls")),
     path("", include("apps.desk.urls")),
     path("", include("apps.reads.urls")),

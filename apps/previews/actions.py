@@ -64,9 +64,7 @@ def _keep(workspace_id: int, link: str) -> None:
     sealed = None
     if card is not None:
         key_id, key = keys.data_key(workspace_id)
-        sealed = crypto.seal(
-            msgspec.msgpack.encode(card), key_id=key_id, key=key, context=f"preview|{name}".encode()
-        )
+        sealed = crypto.seal(msgspec.msgpack.encode(card), key_id=key_id, key=key, context=f"preview|{name}".encode())
     LinkPreview.objects.update_or_create(
         digest=name, defaults={"workspace_id": workspace_id, "sealed": sealed, "fetched_at": now()}
     )

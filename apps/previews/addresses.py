@@ -1,4 +1,4 @@
-"""Which addresses of the network are the public's: everything else is somebody's inside, and nobody goes there for us."""
+"""Which addresses of the network are the public's: everything else is somebody's inside."""
 
 import ipaddress
 
@@ -26,10 +26,5 @@ def is_public(text: str) -> bool:
             return False
     elif any(address in net for net in _ALSO_NOT):
         return False
-    return address.is_global and not (
-        address.is_multicast
-        or address.is_reserved
-        or address.is_private
-        or address.is_loopback
-        or address.is_link_local
-    )
+    inner = address.is_private or address.is_loopback or address.is_link_local
+    return address.is_global and not (inner or address.is_multicast or address.is_reserved)
