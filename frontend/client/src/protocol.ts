@@ -144,6 +144,14 @@ export interface FileInfo {
   thumb_url: string | null;
 }
 
+/** What a linked page says of itself; all of it is plain text. */
+export interface LinkCard {
+  url: string;
+  title: string;
+  text: string;
+  site: string;
+}
+
 /** A file as its owner and lists see it. `received` of `size` bytes are there. */
 export interface Upload extends FileInfo {
   owner_id: Id;

@@ -14,6 +14,7 @@ import type {
   Id,
   Invite,
   InvitePreview,
+  LinkCard,
   Member,
   Message,
   MessageVersion,
@@ -198,6 +199,9 @@ export class RestClient {
   };
 
   readonly messages = {
+    previews: (id: Id) =>
+      this.get<{ results: LinkCard[]; pending: boolean }>(path`/v1/messages/${id}/previews`),
+    hidePreviews: (id: Id) => this.remove(path`/v1/messages/${id}/previews`),
     post: (body: {
       channel_id: Id;
       text: string;

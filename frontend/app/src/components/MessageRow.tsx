@@ -22,6 +22,7 @@ import { ago, clock, full, gutterClock } from "../text/time";
 import { Avatar } from "./Avatar";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
+import { LinkCards } from "./LinkCards";
 import { MessageBody } from "./MessageBody";
 import { MessageFiles } from "./MessageFiles";
 import { QuoteCard } from "./QuoteCard";
@@ -166,6 +167,9 @@ function Row(props: {
             <MessageBody message={props.message} />
             <Show when={props.message.files?.length ? props.message.files : null}>
               {(files) => <MessageFiles files={files()} />}
+            </Show>
+            <Show when={props.message.html?.includes('<a href="http')}>
+              <LinkCards message={props.message} />
             </Show>
             <Show when={props.message.quote}>
               {(quote) => <QuoteCard quote={quote()} workspaceId={workspaceId()} />}
