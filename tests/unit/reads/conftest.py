@@ -39,6 +39,15 @@ class Reading:
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.005)
 
+    async def kill(self) -> None:
+        """In the middle of whatever it does; another one takes over."""
+        before = dict(self.service.reached)
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self.service = ReadService(eventlog.log(), messaging.store, gather_s=0)
+        self.service.reached.update(before)
+        self.task = asyncio.create_task(self.service.run())
+
     async def stop(self) -> None:
         await self.service.stop()
         await self.task
