@@ -9,4 +9,4 @@ def can_read(access: Access) -> bool:
 
 
 def can_edit(access: Access) -> bool:
-    return channels.can_post(access)
+    return channels.can_take_part(access)

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class Access(NamedTuple):
-    """`role` is the user's active role in the workspace: owner, admin, member or guest. `kind` is Channel.kind."""
+    """`role` is the user's active role in the workspace: owner, admin, member or guest. `kind` is Channel.kind.
+
+    `posting`: who may begin something in it, everyone or admins; all its members may reply and react.
+    """
 
     channel_id: int
     workspace_id: int
@@ -15,3 +18,4 @@ class Access(NamedTuple):
     user_id: int
     creator_id: int | None = None
     is_general: bool = False
+    posting: str = "everyone"

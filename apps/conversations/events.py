@@ -31,6 +31,7 @@ class ChannelUpdated(Event, frozen=True, kw_only=True):
     purpose: str
     changed: list[str] = []
     old_name: str | None = None
+    posting: str = "everyone"
 
 
 class ChannelArchived(Event, frozen=True, kw_only=True):

@@ -20,6 +20,11 @@ class Kind(models.TextChoices):
     GROUP_DM = "group_dm"
 
 
+class Posting(models.TextChoices):
+    EVERYONE = "everyone"
+    ADMINS = "admins"
+
+
 class Channel(models.Model):
     """`name` is in its folded form (see names.py) and null for DMs; `dm_key` holds the member ids of a DM, sorted.
 
@@ -27,6 +32,7 @@ class Channel(models.Model):
     members_version  grows by one with each such transaction: what caches compare
     is_general       everyone is in it, nobody leaves it, it is never archived
     is_default       new members of the workspace join it
+    posting          who may post at top level: with ADMINS it is for announcements
     """
 
     id = models.BigIntegerField(primary_key=True, default=new_id, editable=False)
@@ -43,6 +49,7 @@ class Channel(models.Model):
     members_version = models.PositiveBigIntegerField(default=0)
     is_general = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
+    posting = models.CharField(max_length=8, choices=Posting, default=Posting.EVERYONE)
 
     class Meta:
         constraints = [

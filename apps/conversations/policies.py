@@ -33,8 +33,16 @@ def is_direct(access: Access) -> bool:
     return access.kind not in _CHANNELS
 
 
-def can_post(access: Access) -> bool:
+def can_take_part(access: Access) -> bool:
+    """Reply, react, change one's own words."""
     return access.is_member and not access.archived
+
+
+def can_post(access: Access) -> bool:
+    """At top level."""
+    return can_take_part(access) and (
+        access.posting == "everyone" or access.role in _ADMINS or access.creator_id == access.user_id
+    )
 
 
 def can_join(access: Access) -> bool:
@@ -83,6 +91,8 @@ def require(allowed: bool, access: Access, detail: str) -> None:  # noqa: FBT001
         raise NotFoundError
     if access.archived:
         raise ForbiddenError("This channel is archived: it can be read, nothing else.")
+    if access.is_member and not can_post(access) and can_take_part(access):
+        raise ForbiddenError("This channel is for announcements: only admins post in it. You can reply in threads.")
     raise ForbiddenError(detail)
 
 

@@ -56,7 +56,7 @@ async def access_many(channel_ids: Collection[int], user_id: int) -> dict[int, A
     seen: dict[int, Access] = {}
     for pair in pairs:
         channel_id = pair[0]
-        workspace_id, kind, archived, creator_id, is_general = facts[channel_id]
+        workspace_id, kind, archived, creator_id, is_general, posting = facts[channel_id]
         found = Access(
             channel_id,
             workspace_id,
@@ -67,6 +67,7 @@ async def access_many(channel_ids: Collection[int], user_id: int) -> dict[int, A
             user_id,
             creator_id,
             is_general,
+            posting,
         )
         if policies.can_see(found):
             seen[channel_id] = found
@@ -97,16 +98,19 @@ def _key(channel_id: int) -> str:
 def _load(keys: Sequence[str]) -> Mapping[str, str]:
     rows = Channel.objects.filter(id__in=[int(key.partition(":")[2]) for key in keys])
     return {
-        _key(channel_id): f"{workspace_id} {kind} {int(archived_at is not None)} {creator_id or 0} {int(is_general)}"
-        for channel_id, workspace_id, kind, archived_at, creator_id, is_general in rows.values_list(
-            "id", "workspace_id", "kind", "archived_at", "creator_id", "is_general"
+        _key(channel_id): (
+            f"{workspace_id} {kind} {int(archived_at is not None)} {creator_id or 0} {int(is_general)} {posting}"
+        )
+        for channel_id, workspace_id, kind, archived_at, creator_id, is_general, posting in rows.values_list(
+            "id", "workspace_id", "kind", "archived_at", "creator_id", "is_general", "posting"
         )
     }
 
 
-def _parse(fact: str) -> tuple[int, str, bool, int | None, bool]:
-    workspace_id, kind, archived, creator_id, is_general = fact.split(" ")
-    return int(workspace_id), kind, archived == "1", int(creator_id) or None, is_general == "1"
+def _parse(fact: str) -> tuple[int, str, bool, int | None, bool, str]:
+    # A fact that an older version left in a shared cache has no posting.
+    workspace_id, kind, archived, creator_id, is_general, posting = (*fact.split(" "), "everyone")[:6]
+    return int(workspace_id), kind, archived == "1", int(creator_id) or None, is_general == "1", posting
 
 
 # -- from the database, now ------------------------------------------------------------------------------------------
@@ -127,6 +131,7 @@ def access_now(channel: Channel, user_id: int) -> Access:
         user_id,
         channel.creator_id,
         channel.is_general,
+        channel.posting,
     )
 
 
@@ -322,6 +327,7 @@ def present_channel(channel: Channel, *, is_member: bool) -> dict[str, Any]:
         "topic": channel.topic,
         "purpose": channel.purpose,
         "archived": channel.archived_at is not None,
+        "posting": channel.posting,
         "creator_id": None if channel.creator_id is None else str(channel.creator_id),
         "created_at": to_ms(channel.created_at),
         "member_count": channel.member_count,

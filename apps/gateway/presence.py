@@ -65,7 +65,7 @@ class Presence:
             return
         require_scope(principal, "messages:write")
         access = await conversations.access(channel_id, principal.user_id)
-        policies.require(policies.can_post(access), access, "Join this channel to post in it.")
+        policies.require(policies.can_take_part(access), access, "Join this channel to post in it.")
         if not self.chatter.is_off(channel_id):
             await self.chatter.put(channel_id, key, on=frame.on)
 

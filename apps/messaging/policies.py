@@ -6,7 +6,7 @@ from apps.workspaces.policies import is_admin
 
 
 def can_edit(access: Access, sender_id: int) -> bool:
-    return sender_id == access.user_id and channels.can_post(access)
+    return sender_id == access.user_id and channels.can_take_part(access)
 
 
 def can_delete(access: Access, sender_id: int) -> bool:
@@ -17,7 +17,7 @@ def can_delete(access: Access, sender_id: int) -> bool:
 
 
 def can_react(access: Access) -> bool:
-    return channels.can_post(access)
+    return channels.can_take_part(access)
 
 
 def can_pin(access: Access) -> bool:

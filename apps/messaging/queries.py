@@ -27,6 +27,7 @@ from apps.messaging.targets import store_needed
 
 Cursor = tuple[int, int]
 _ID_DIGITS = 19
+_TIME_DIGITS = 15
 NOTICES_MAX = 200
 RECENT_EVENTS = 400
 
@@ -325,7 +326,9 @@ def follows_among(thread_id: int, user_ids: Collection[int]) -> dict[int, bool]:
 
 
 async def _place(channel_id: int, field: str, cursor: str) -> Cursor:
-    """Raises InvalidError when it is neither a cursor nor a message of this channel."""
+    """Raises InvalidError when it is neither a cursor, nor `t` and a time, nor a message of this channel."""
+    if cursor.startswith("t") and cursor[1:].isascii() and cursor[1:].isdigit() and len(cursor) <= _TIME_DIGITS + 1:
+        return int(cursor[1:]), 0
     if cursor.isascii() and cursor.isdigit() and len(cursor) <= _ID_DIGITS:
         location = await store().locate(int(cursor)) if int(cursor) < 1 << 63 else None
         if location is None or location.channel_id != channel_id:

@@ -41,6 +41,7 @@ class ChannelPatchIn(serializers.Serializer[Any]):
     name = Text(required=False, max_length=TEXT_MAX)
     topic = Text(required=False, allow_blank=True, max_length=TEXT_MAX)
     purpose = Text(required=False, allow_blank=True, max_length=TEXT_MAX)
+    posting = Text(required=False, max_length=20, help_text="everyone or admins")
 
 
 class PeopleIn(serializers.Serializer[Any]):
@@ -55,6 +56,7 @@ class ChannelOut(serializers.Serializer[Any]):
     topic = serializers.CharField()
     purpose = serializers.CharField()
     archived = serializers.BooleanField()
+    posting = serializers.ChoiceField(["everyone", "admins"])
     creator_id = Id(allow_null=True)
     created_at = serializers.IntegerField()
     member_count = serializers.IntegerField()

@@ -6,28 +6,39 @@ from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
 from apps.conversations import events, names, policies
 from apps.conversations.actions import change
-from apps.conversations.models import Channel, Kind
+from apps.conversations.models import Channel, Kind, Posting
 from apps.conversations.queries import access_now
 from apps.core.clock import now
-from apps.core.errors import ConflictError
+from apps.core.errors import ConflictError, InvalidError
 
 
 def update_channel(
-    *, actor: Principal, channel_id: int, name: str | None = None, topic: str | None = None, purpose: str | None = None
+    *,
+    actor: Principal,
+    channel_id: int,
+    name: str | None = None,
+    topic: str | None = None,
+    purpose: str | None = None,
+    posting: str | None = None,
 ) -> Channel:
-    """What is None stays as it is. Raises ConflictError when the name is taken."""
+    """What is None stays as it is. `posting` is for who may manage it. Raises ConflictError when the name is taken."""
     require_scope(actor, "channels:manage")
     wanted = {
         "name": None if name is None else names.fold(name),
         "topic": None if topic is None else names.text(topic, field="topic"),
         "purpose": None if purpose is None else names.text(purpose, field="purpose"),
+        "posting": posting,
     }
+    if posting is not None and posting not in Posting.values:
+        raise InvalidError(errors={"posting": ["everyone or admins"]})
     changed: dict[str, str] = {}
     try:
         with transaction.atomic():
             channel = change.lock(channel_id)
             access = access_now(channel, actor.user_id)
             policies.require(policies.can_update(access), access, "You can't change this conversation.")
+            if posting is not None:
+                policies.require(policies.can_manage(access), access, "Only an admin or its creator decides who posts.")
             changed = {
                 field: value
                 for field, value in wanted.items()
@@ -46,8 +57,11 @@ def update_channel(
                     purpose=channel.purpose,
                     changed=sorted(changed),
                     old_name=old_name,
+                    posting=channel.posting,
                 )
                 change.append(channel, event, actor_id=actor.user_id)
+                if "posting" in changed:
+                    change.facts_changed(channel)
                 if "name" in changed:
                     change.audited(channel, "channel.renamed", actor_id=actor.user_id, old=old)
     except IntegrityError as error:

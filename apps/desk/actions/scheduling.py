@@ -32,7 +32,9 @@ async def schedule_message(
     texts.check_text(text)
     check_time(at)
     access = await conversations.access(channel_id, actor.user_id)
-    policies.require(policies.can_post(access), access, "Join this channel to post in it.")
+    is_reply = thread_id is not None and not also_in_channel
+    allowed = policies.can_take_part(access) if is_reply else policies.can_post(access)
+    policies.require(allowed, access, "Join this channel to post in it.")
     row = Scheduled(
         id=ids.new_id(),
         user_id=actor.user_id,

@@ -26,7 +26,7 @@ async def edit_message(*, actor: Principal, message_id: int, text: str, wait: bo
     location, access = await targets.visible(actor, message_id)
     if location.sender_id != actor.user_id:
         raise ForbiddenError("Only who wrote a message can change it.")
-    policies.require(policies.can_post(access), access, "Join this channel to change what you wrote in it.")
+    policies.require(policies.can_take_part(access), access, "Join this channel to change what you wrote in it.")
     message = await targets.standing(location)
     stream = streams.channel(location.channel_id)
     old = await _before(message, stream)

@@ -66,7 +66,9 @@ async def post_message(
     client_msg_id = texts.check_client_msg_id(client_msg_id)
     await appending.take_turn(actor.user_id)
     access = await conversations.access(channel_id, actor.user_id)
-    policies.require(policies.can_post(access), access, "Join this channel to post in it.")
+    is_reply = thread_id is not None and not also_in_channel
+    allowed = policies.can_take_part(access) if is_reply else policies.can_post(access)
+    policies.require(allowed, access, "Join this channel to post in it.")
     stream = streams.channel(channel_id)
     dedupe = None if client_msg_id is None else f"{actor.user_id}:{client_msg_id}"
     if retry and dedupe is not None:

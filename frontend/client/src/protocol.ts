@@ -84,6 +84,8 @@ export interface ChannelInfo {
   topic: string;
   purpose: string;
   archived: boolean;
+  /** admins: an announcement channel. Left out in what another version told. */
+  posting?: "everyone" | "admins";
   creator_id: Id;
   created_at: number;
   member_count: number;
@@ -447,6 +449,7 @@ interface EventData {
     name: string | null;
     topic: string;
     purpose: string;
+    posting?: "everyone" | "admins";
     changed?: string[];
     old_name?: string | null;
   };

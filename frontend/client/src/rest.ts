@@ -161,8 +161,10 @@ export class RestClient {
 
   readonly channels = {
     get: (id: Id) => this.get<Channel>(path`/v1/channels/${id}`),
-    update: (id: Id, body: { name?: string; topic?: string; purpose?: string }) =>
-      this.patch<Channel>(path`/v1/channels/${id}`, body),
+    update: (
+      id: Id,
+      body: { name?: string; topic?: string; purpose?: string; posting?: "everyone" | "admins" },
+    ) => this.patch<Channel>(path`/v1/channels/${id}`, body),
     /** The message at the place `n`, by default the first after one's marker. */
     messageAt: (id: Id, n?: number) =>
       this.get<{ message_id: Id | null }>(path`/v1/channels/${id}/first-unread`, { n }),
@@ -179,6 +181,7 @@ export class RestClient {
       id: Id,
       query: { limit?: number; before?: string; after?: string; around?: string; notices?: "true" } = {},
     ) => this.get<HistoryPage>(path`/v1/channels/${id}/messages`, query),
+    mute: (id: Id, muted: boolean) => this.patch<unknown>(path`/v1/channels/${id}/notifications`, { muted }),
     pins: (id: Id) => this.get<{ results: Pin[] }>(path`/v1/channels/${id}/pins`),
   };
 

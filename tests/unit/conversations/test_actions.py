@@ -155,6 +155,7 @@ def test_updates_are_told_where_the_channel_is_seen(team: Team, public: Channel,
         "purpose": "",
         "changed": ["name", "topic"],
         "old_name": "garden",
+        "posting": "everyone",
     }
     team.forget()
     actions.update_channel(actor=member, channel_id=public.pk, name="roses", topic="t")
@@ -167,6 +168,21 @@ def test_updates_are_told_where_the_channel_is_seen(team: Team, public: Channel,
         actions.update_channel(actor=member, channel_id=private.pk, name="ROSES", topic="lost")
     private.refresh_from_db()
     assert (private.name, private.topic) == ("secret", "")
+    assert team.unchanged()
+
+
+def test_only_who_manages_it_decides_who_posts(team: Team, public: Channel) -> None:
+    admin = team.actor("admin")
+    actions.join_channel(actor=admin, channel_id=public.pk)
+    assert actions.update_channel(actor=admin, channel_id=public.pk, posting="admins").posting == "admins"
+    team.forget()
+    with pytest.raises(InvalidError):
+        actions.update_channel(actor=admin, channel_id=public.pk, posting="nobody")
+    other = team.actor("guest")
+    with pytest.raises((ForbiddenError, NotFoundError)):
+        actions.update_channel(actor=other, channel_id=public.pk, posting="everyone")
+    public.refresh_from_db()
+    assert public.posting == "admins"
     assert team.unchanged()
 
 

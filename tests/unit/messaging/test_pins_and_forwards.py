@@ -14,7 +14,15 @@ from apps.eventlog.events import decode_envelope
 from apps.eventlog.models import OutboxRow
 from apps.messaging import ports, queries
 from apps.messaging import registry as messaging
-from apps.messaging.actions import delete_message, edit_message, pin_message, pinning, post_message, unpin_message
+from apps.messaging.actions import (
+    add_reaction,
+    delete_message,
+    edit_message,
+    pin_message,
+    pinning,
+    post_message,
+    unpin_message,
+)
 from apps.messaging.events import Quote
 from tests.unit.messaging.conftest import Scene
 
@@ -150,3 +158,21 @@ def test_a_change_says_what_was_changed(scene: Scene) -> None:
     assert b"old_name" in body
     assert b"talk" in body
     assert b"topic" in body
+
+
+async def test_an_announcement_channel(scene: Scene, sequencing: Any) -> None:
+    first = await post_message(actor=scene.owner, channel_id=scene.public, text="news", wait=True)
+    await threads.read(lambda: update_channel(actor=scene.owner, channel_id=scene.public, posting="admins"))
+    before = await seq_of(scene.public)
+    for more in ({}, {"thread_id": first.message_id, "also_in_channel": True}):
+        with pytest.raises(ForbiddenError):
+            await post_message(actor=scene.member, channel_id=scene.public, text="me too", **more)
+    with pytest.raises(ForbiddenError):
+        await pin_message(actor=scene.member, message_id=first.message_id)
+    assert await seq_of(scene.public) == before
+    await post_message(
+        actor=scene.member, channel_id=scene.public, text="a reply", thread_id=first.message_id, wait=True
+    )
+    await add_reaction(actor=scene.member, message_id=first.message_id, emoji="tada", wait=True)
+    await post_message(actor=scene.admin, channel_id=scene.public, text="more news", wait=True)
+    assert await seq_of(scene.public) == before + 3

@@ -16,7 +16,7 @@ import { isStarred, toggleStar } from "../state/desk";
 import { isMuted } from "../state/notify";
 import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
-import { isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
+import { canPost, isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { dialog, drawer, isPhone, openDialog, setDrawer, setEditing } from "../state/ui";
 import { joinChannel, sendMessage, visitChannel } from "../state/verbs";
@@ -259,6 +259,12 @@ function Foot(props: { channel: Channel }): JSX.Element {
           >
             Join channel
           </button>
+        </div>
+      </Match>
+      <Match when={!canPost(props.channel)}>
+        <div class="foot-note" data-testid="announcements">
+          <Icon name="lock" size={18} />
+          <span>This channel is for announcements: admins post here. You can reply in threads.</span>
         </div>
       </Match>
       <Match when={true}>

@@ -1,11 +1,12 @@
-import type { Id, Member } from "@slackclone/client";
+import { ApiError, type Id, type Member } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
 import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
 import { myId, state } from "../state/store";
-import { toastError } from "../state/toasts";
-import { pickEmoji } from "../state/ui";
+import { explain, toastError } from "../state/toasts";
+import { pickEmoji, undoSeconds } from "../state/ui";
+import { flushHeld, holdSend } from "../state/undo";
 import { createUploads } from "../state/uploads";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
 import { Attachments } from "./Attachments";
@@ -19,6 +20,8 @@ interface Choice {
   hint: string;
   emoji?: string;
   member?: Member;
+  /** Already written out: Enter is for the composer. */
+  exact?: boolean;
 }
 
 export interface ComposerProps {
@@ -137,6 +140,7 @@ export function Composer(props: ComposerProps): JSX.Element {
 
   const onInput = () => {
     setText(area.value);
+    setProblem(null);
     fit();
     saveDraft(area.value);
     if (props.mode !== "edit") typed(props.channelId, props.threadId, area.value.trim() === "");
@@ -163,9 +167,38 @@ export function Composer(props: ComposerProps): JSX.Element {
       void props.onSubmit(value);
       return;
     }
+    if (/^\/[a-z]/i.test(value)) {
+      void command(value);
+      return;
+    }
+    const hold = undoSeconds();
+    if (hold > 0) {
+      cleared();
+      holdSend(
+        hold,
+        () => props.onSubmit(value),
+        () => put(area.value ? `${value}\n${area.value}` : value),
+      );
+      return;
+    }
+    flushHeld();
     if (props.onSubmit(value) === false) return;
     typedAndSent(props.channelId, props.threadId);
     cleared();
+  };
+
+  const [problem, setProblem] = createSignal<string | null>(null);
+  const command = async (value: string) => {
+    setProblem(null);
+    try {
+      const { runCommand } = await import("../state/slash");
+      const running = runCommand(value, { channelId: props.channelId, threadId: props.threadId ?? null });
+      if (running === null) return;
+      await running;
+      if (area.value.trim() === value.trim()) cleared();
+    } catch (error) {
+      setProblem(error instanceof ApiError || !(error instanceof Error) ? explain(error) : error.message);
+    }
   };
 
   /* ---- completion of @names and :emoji: ---- */
@@ -178,6 +211,27 @@ export function Composer(props: ComposerProps): JSX.Element {
   const complete = () => {
     const caret = area.selectionStart;
     const before = area.value.slice(0, caret);
+    const slash = props.mode === "edit" ? null : /^\/([a-z]*)$/i.exec(before);
+    if (slash && area.selectionEnd === caret) {
+      const word = (slash[1] ?? "").toLowerCase();
+      completing = { start: 0, end: caret };
+      void import("../state/slash").then(({ COMMANDS }) => {
+        if (!completing || completing.end !== caret) return;
+        setChoices(
+          COMMANDS.filter((one) => one.name.startsWith(word))
+            .slice(0, word ? CHOICES : COMMANDS.length)
+            .map((one) => ({
+              key: one.name,
+              insert: `/${one.name} `,
+              label: `/${one.name} ${one.takes}`,
+              hint: one.what,
+              exact: one.name === word,
+            })),
+        );
+        setChosen(0);
+      });
+      return;
+    }
     const match = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]*)$/u.exec(before);
     if (!match || area.selectionEnd !== caret) {
       closeChoices();
@@ -294,6 +348,7 @@ export function Composer(props: ComposerProps): JSX.Element {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
+    if (event.key === "Enter" && choices()[chosen()]?.exact) closeChoices();
     if (choices().length > 0) {
       const count = choices().length;
       if (event.key === "ArrowDown") setChosen((n) => (n + 1) % count);
@@ -328,6 +383,9 @@ export function Composer(props: ComposerProps): JSX.Element {
     } else if (mod && !event.shiftKey && event.key.toLowerCase() === "i") {
       event.preventDefault();
       wrap("_");
+    } else if (mod && event.shiftKey && event.key.toLowerCase() === "x") {
+      event.preventDefault();
+      wrap("~~");
     } else if (mod && event.shiftKey && event.key.toLowerCase() === "c") {
       event.preventDefault();
       wrap("`");
@@ -531,6 +589,11 @@ export function Composer(props: ComposerProps): JSX.Element {
           </Show>
         </div>
       </div>
+      <Show when={problem()}>
+        <p class="composer-problem" role="alert" data-testid="command-problem">
+          {problem()}
+        </p>
+      </Show>
       {props.footer}
     </div>
   );

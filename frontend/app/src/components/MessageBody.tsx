@@ -17,6 +17,7 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
     const content = html === null ? plain(text) : sanitize(html);
     highlightMentions(content, mentions, myId());
     element.replaceChildren(content);
+    colour(element);
   });
   onMount(() => element.addEventListener("click", stayInside));
   return (
@@ -29,6 +30,18 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
       }}
       dir="auto"
     />
+  );
+}
+
+/** Code with a language named is coloured once the highlighter is here: it comes when it is first needed. */
+function colour(element: HTMLElement): void {
+  const blocks = element.querySelectorAll<HTMLElement>("pre > code[class*=language-]");
+  if (blocks.length === 0) return;
+  void import("../text/highlight").then(
+    ({ highlight }) => {
+      for (const block of blocks) highlight(block);
+    },
+    () => undefined,
   );
 }
 

@@ -86,6 +86,12 @@ export function sentence(events: readonly EventFrame[], name: (id: Id | null) =>
       if (changed.includes("topic")) parts.push(topic ? `set the topic: ${topic}` : "cleared the topic");
       if (changed.includes("purpose"))
         parts.push(purpose ? `set the purpose: ${purpose}` : "cleared the purpose");
+      if (changed.includes("posting"))
+        parts.push(
+          event.data.posting === "admins"
+            ? "made this a channel for announcements"
+            : "lets everyone post here",
+        );
       return `${who} ${parts.join(", and ") || "changed the channel"}`;
     }
     case "channel.archived":

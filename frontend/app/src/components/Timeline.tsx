@@ -317,8 +317,15 @@ function RowView(props: { row: Row; channel: Channel; highlighted: Id | null }):
       return <PendingRow id={row.id} head={row.head} />;
     case "day":
       return (
-        <div class="divider" role="separator">
-          <span>{dayName(row.day, now())}</span>
+        <div class="divider">
+          <button
+            type="button"
+            class="divider-day"
+            title="Jump to a date"
+            onClick={() => openDialog({ name: "jump-date", channelId: props.channel.id })}
+          >
+            {dayName(row.day, now())}
+          </button>
         </div>
       );
     case "new":

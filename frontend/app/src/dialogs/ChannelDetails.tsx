@@ -275,6 +275,10 @@ function Members(props: { channel: Channel }): JSX.Element {
 function ChannelSettings(props: { channel: Channel }): JSX.Element {
   const [name, setName] = createSignal(props.channel.name ?? "");
   const [confirming, setConfirming] = createSignal(false);
+  const managed = () => {
+    const role = state.workspaces[props.channel.workspace_id]?.role;
+    return role === "owner" || role === "admin" || props.channel.creator_id === myId();
+  };
   const rename = createForm(async () => {
     putChannel(await rest.channels.update(props.channel.id, { name: name().trim() }));
     toast("Renamed.");
@@ -309,6 +313,20 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
           </div>
           <FormError text={rename.error()} />
         </form>
+      </Show>
+      <Show when={!props.channel.archived && managed()}>
+        <label class="also">
+          <input
+            type="checkbox"
+            checked={props.channel.posting === "admins"}
+            onChange={(event) =>
+              void rest.channels
+                .update(props.channel.id, { posting: event.currentTarget.checked ? "admins" : "everyone" })
+                .then(putChannel, toastError)
+            }
+          />
+          For announcements: only admins post, everyone can reply
+        </label>
       </Show>
       <div class="setting">
         <div>

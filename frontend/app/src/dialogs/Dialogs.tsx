@@ -14,7 +14,7 @@ import { full } from "../text/time";
 import { ChannelDetails } from "./ChannelDetails";
 import { Arrange, Later, Remind, Reschedule, Schedule } from "./DeskDialogs";
 import { WorkspaceForm } from "./FirstRun";
-import { Forward, Pins, WhoReacted } from "./MessageDialogs";
+import { Forward, JumpToDate, Pins, WhoReacted } from "./MessageDialogs";
 import { ChannelNotificationDialog } from "./Notifications";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
@@ -58,6 +58,7 @@ export default function Dialogs(): JSX.Element {
       <Match when={is("add-people")}>{(open) => <AddPeople channelId={open().channelId} />}</Match>
       <Match when={is("versions")}>{(open) => <Versions messageId={open().messageId} />}</Match>
       <Match when={is("forward")}>{(open) => <Forward messageId={open().messageId} />}</Match>
+      <Match when={is("jump-date")}>{(open) => <JumpToDate channelId={open().channelId} />}</Match>
       <Match when={is("schedule")}>{(open) => <Schedule open={open()} />}</Match>
       <Match when={is("reschedule")}>
         {(open) => <Reschedule id={open().id} workspaceId={open().workspaceId} />}
@@ -568,19 +569,28 @@ function DeleteMessage(props: { messageId: Id }): JSX.Element {
 
 function Shortcuts(): JSX.Element {
   return (
-    <Modal title="Keyboard shortcuts">
-      <dl class="shortcuts">
+    <Modal title="Keyboard shortcuts" size="lg">
+      <div class="shortcut-groups">
         <For each={SHORTCUTS}>
-          {(shortcut) => (
-            <div>
-              <dt>{shortcut.what}</dt>
-              <dd>
-                <For each={shortcut.keys}>{(key) => <kbd>{key}</kbd>}</For>
-              </dd>
-            </div>
+          {(group) => (
+            <section>
+              <h3>{group.group}</h3>
+              <dl class="shortcuts">
+                <For each={group.keys}>
+                  {(shortcut) => (
+                    <div>
+                      <dt>{shortcut.what}</dt>
+                      <dd>
+                        <For each={shortcut.keys}>{(key) => <kbd>{key}</kbd>}</For>
+                      </dd>
+                    </div>
+                  )}
+                </For>
+              </dl>
+            </section>
           )}
         </For>
-      </dl>
+      </div>
     </Modal>
   );
 }

@@ -234,3 +234,54 @@ export function WhoReacted(props: { messageId: Id }): JSX.Element {
     </Modal>
   );
 }
+
+export function JumpToDate(props: { channelId: Id }): JSX.Element {
+  const channel = () => state.channels[props.channelId];
+  const [day, setDay] = createSignal("");
+  const go = createForm(async () => {
+    const found = channel();
+    if (!found) return;
+    const [year = 0, month = 1, date = 1] = day().split("-").map(Number);
+    const at = new Date(year, month - 1, date).getTime();
+    const { results } = await rest.channels.history(found.id, { after: `t${at}`, limit: 1 });
+    close();
+    goTo(found, results[0]?.message_id);
+    if (!results[0]) toast("Nothing was said after that day.");
+  });
+  const quick = (days: number) => setDay(new Date(Date.now() - days * 86_400_000).toLocaleDateString("sv"));
+  return (
+    <Modal title="Jump to a date" size="sm">
+      <form class="form" onSubmit={go.onSubmit}>
+        <div class="presets">
+          <button type="button" class="btn btn-sm" onClick={() => quick(0)}>
+            Today
+          </button>
+          <button type="button" class="btn btn-sm" onClick={() => quick(7)}>
+            A week ago
+          </button>
+          <button type="button" class="btn btn-sm" onClick={() => quick(30)}>
+            A month ago
+          </button>
+        </div>
+        <div class="field">
+          <label for="jump-day">Day</label>
+          <input
+            id="jump-day"
+            class="input"
+            type="date"
+            required
+            value={day()}
+            max={new Date().toLocaleDateString("sv")}
+            onInput={(event) => setDay(event.currentTarget.value)}
+          />
+        </div>
+        <FormError text={go.error()} />
+        <div class="form-actions">
+          <button type="submit" class="btn btn-primary" disabled={go.busy() || !day()}>
+            Go
+          </button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

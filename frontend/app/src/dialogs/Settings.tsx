@@ -3,7 +3,7 @@ import { Icon, type IconName } from "../components/Icon";
 import { rest, signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
-import { now, openDialog, setTheme, type Theme, theme } from "../state/ui";
+import { now, openDialog, setTheme, setUndoSeconds, type Theme, theme, undoSeconds } from "../state/ui";
 import { ago } from "../text/time";
 import { Tabs } from "./ChannelDetails";
 import { NotificationSettings } from "./Notifications";
@@ -120,6 +120,20 @@ function Appearance(): JSX.Element {
           )}
         </For>
       </fieldset>
+      <div class="field">
+        <label for="undo-send">Undo sending</label>
+        <select
+          id="undo-send"
+          class="input"
+          value={undoSeconds()}
+          onChange={(event) => setUndoSeconds(Number(event.currentTarget.value))}
+        >
+          <option value="0">Messages go at once</option>
+          <option value="5">Hold them for 5 seconds</option>
+          <option value="10">Hold them for 10 seconds</option>
+          <option value="20">Hold them for 20 seconds</option>
+        </select>
+      </div>
     </div>
   );
 }

@@ -168,5 +168,16 @@ function rank(title: string, query: string): number {
   const lower = title.toLowerCase();
   if (lower.startsWith(query)) return 0;
   if (lower.split(/[\s\-_.,]+/).some((word) => word.startsWith(query))) return 1;
-  return lower.includes(query) ? 2 : -1;
+  if (lower.includes(query)) return 2;
+  return scattered(lower, query) ? 3 : -1;
+}
+
+/** Whether the letters come in this order, with others between them: "gnrl" is general. */
+function scattered(title: string, query: string): boolean {
+  let at = -1;
+  for (const char of query) {
+    at = title.indexOf(char, at + 1);
+    if (at < 0) return false;
+  }
+  return query.length > 1;
 }

@@ -5,24 +5,53 @@ import { closeSearch, openSearch } from "./search";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
 import { closeThread, goTo } from "./verbs";
 
-export const SHORTCUTS: readonly { keys: string[]; what: string }[] = [
-  { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
-  { keys: ["Ctrl / ⌘", "F"], what: "Search in this channel" },
-  { keys: ["/"], what: "Search everywhere" },
-  { keys: ["Alt", "↑ / ↓"], what: "Previous or next channel" },
-  { keys: ["Alt", "Shift", "↑ / ↓"], what: "Previous or next unread channel" },
-  { keys: ["Enter"], what: "Send the message" },
-  { keys: ["Shift", "Enter"], what: "New line" },
-  { keys: ["↑"], what: "Edit your last message (in an empty composer)" },
-  { keys: ["Ctrl / ⌘", "B"], what: "Bold" },
-  { keys: ["Ctrl / ⌘", "I"], what: "Italic" },
-  { keys: ["Ctrl / ⌘", "Shift", "C"], what: "Code" },
-  { keys: ["@"], what: "Mention somebody" },
-  { keys: [":"], what: "Emoji by name" },
-  { keys: ["Ctrl / ⌘", "Shift", "L"], what: "Browse channels" },
-  { keys: ["Esc"], what: "Close, cancel; mark the channel as read" },
-  { keys: ["Shift", "Esc"], what: "Mark everything as read" },
-  { keys: ["?"], what: "This list" },
+export const SHORTCUTS: readonly { group: string; keys: { keys: string[]; what: string }[] }[] = [
+  {
+    group: "Getting around",
+    keys: [
+      { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
+      { keys: ["Alt", "↑ / ↓"], what: "Previous or next channel" },
+      { keys: ["Alt", "Shift", "↑ / ↓"], what: "Previous or next unread channel" },
+      { keys: ["Ctrl / ⌘", "Shift", "L"], what: "Browse channels" },
+      { keys: ["Ctrl / ⌘", "Shift", "T"], what: "All threads" },
+      { keys: ["Ctrl / ⌘", "Shift", "S"], what: "Later: saved, reminders, scheduled, drafts" },
+      { keys: ["Ctrl / ⌘", "Shift", "J"], what: "Jump to a date" },
+      { keys: ["Ctrl / ⌘", "F"], what: "Search in this channel" },
+      { keys: ["/"], what: "Search everywhere" },
+      { keys: ["Ctrl / ⌘", "/ or ?"], what: "This list" },
+      { keys: ["Esc"], what: "Close, cancel; mark the channel as read" },
+      { keys: ["Shift", "Esc"], what: "Mark everything as read" },
+    ],
+  },
+  {
+    group: "Writing",
+    keys: [
+      { keys: ["Enter"], what: "Send the message" },
+      { keys: ["Shift", "Enter"], what: "New line" },
+      { keys: ["↑"], what: "Edit your last message (in an empty composer)" },
+      { keys: ["Ctrl / ⌘", "B"], what: "Bold" },
+      { keys: ["Ctrl / ⌘", "I"], what: "Italic" },
+      { keys: ["Ctrl / ⌘", "Shift", "X"], what: "Strikethrough" },
+      { keys: ["Ctrl / ⌘", "Shift", "C"], what: "Code" },
+      { keys: ["@"], what: "Mention somebody" },
+      { keys: [":"], what: "Emoji by name" },
+      { keys: ["/"], what: "Commands (in an empty composer)" },
+    ],
+  },
+  {
+    group: "Commands",
+    keys: [
+      { keys: ["/remind"], what: "me to water the plants tomorrow at 9:00" },
+      { keys: ["/topic"], what: "Set the topic of the channel" },
+      { keys: ["/invite"], what: "@ann @bob" },
+      { keys: ["/dm"], what: "@ann Good morning" },
+      { keys: ["/join", "/leave"], what: "Join #channel, leave this one" },
+      { keys: ["/status"], what: ":palm_tree: On holiday; nothing clears it" },
+      { keys: ["/dnd", "/away", "/active"], what: "Don't be disturbed, be away, be back" },
+      { keys: ["/mute", "/unmute", "/star"], what: "This conversation" },
+      { keys: ["/me", "/shrug"], what: "Say what you do; shrug" },
+    ],
+  },
 ];
 
 export function onKeyDown(event: KeyboardEvent): void {
@@ -52,7 +81,17 @@ export function onKeyDown(event: KeyboardEvent): void {
   } else if (event.altKey && !mod && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     event.preventDefault();
     step(event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
-  } else if (event.key === "?" && !typing(event.target)) {
+  } else if (mod && event.shiftKey && key === "t") {
+    event.preventDefault();
+    if (route().workspace) navigate(href({ workspace: route().workspace ?? "", view: "threads" }));
+  } else if (mod && event.shiftKey && key === "s") {
+    event.preventDefault();
+    openDialog({ name: "later" });
+  } else if (mod && event.shiftKey && key === "j") {
+    event.preventDefault();
+    const channelId = route().channel;
+    if (channelId) openDialog({ name: "jump-date", channelId });
+  } else if ((mod && event.key === "/") || (event.key === "?" && !typing(event.target))) {
     event.preventDefault();
     openDialog({ name: "shortcuts" });
   } else if (event.key === "Escape" && event.shiftKey) {

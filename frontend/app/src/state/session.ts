@@ -402,8 +402,10 @@ function changeParent(id: Id, event: EventFrame): void {
 function onChannelChanged(event: EventFrame): void {
   switch (event.type) {
     case "channel.updated": {
-      const { channel_id, name, topic, purpose } = event.data;
-      if (state.channels[channel_id]) setState("channels", channel_id, { name, topic, purpose });
+      const { channel_id, name, topic, purpose, posting } = event.data;
+      if (state.channels[channel_id]) {
+        setState("channels", channel_id, { name, topic, purpose, ...(posting ? { posting } : {}) });
+      }
       return;
     }
     case "channel.archived":

@@ -171,3 +171,12 @@ export function titleOf(channel: Channel): string {
 export function labelOf(channel: Channel): string {
   return isDirect(channel) ? titleOf(channel) : `#${channel.name}`;
 }
+
+/** Whether one may begin something in the channel, beyond replying. */
+export function canPost(channel: Channel): boolean {
+  if (!channel.is_member || channel.archived) return false;
+  const role = state.workspaces[channel.workspace_id]?.role;
+  return (
+    channel.posting !== "admins" || role === "owner" || role === "admin" || channel.creator_id === myId()
+  );
+}

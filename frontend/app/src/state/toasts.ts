@@ -15,14 +15,14 @@ let nextId = 1;
 
 export { toasts };
 
-export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): void {
+export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): number {
   const id = nextId++;
   setToasts((all) => [
     ...all.filter((one) => one.text !== text).slice(-3),
     { id, kind: "info", text, ...options },
   ]);
-  if (options.sticky) return;
-  setTimeout(() => dismiss(id), options.kind === "error" ? 8000 : 4000);
+  if (!options.sticky) setTimeout(() => dismiss(id), options.kind === "error" ? 8000 : 4000);
+  return id;
 }
 
 export function dismiss(id: number): void {

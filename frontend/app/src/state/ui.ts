@@ -14,6 +14,7 @@ export type DialogName =
   | { name: "delete-message"; messageId: Id }
   | { name: "settings"; tab?: "profile" | "notifications" | "appearance" | "sessions" }
   | { name: "channel-notifications"; channelId: Id }
+  | { name: "jump-date"; channelId: Id }
   | { name: "forward"; messageId: Id }
   | { name: "schedule"; channelId: Id; threadId: Id | null; text: string; sent: () => void }
   | { name: "reschedule"; id: Id; workspaceId: Id }
@@ -86,3 +87,13 @@ for (const event of ["focus", "blur"]) window.addEventListener(event, look);
 document.addEventListener("visibilitychange", look);
 
 export { pageActive };
+
+const [undoSeconds, writeUndoSeconds] = createSignal(Number(kept("undo-send") ?? 0) || 0);
+
+/** How long a message is held back before it goes, so that it can be taken back; 0: not at all. */
+export { undoSeconds };
+
+export function setUndoSeconds(seconds: number): void {
+  writeUndoSeconds(seconds);
+  keep("undo-send", seconds || null);
+}

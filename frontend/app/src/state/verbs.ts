@@ -103,7 +103,7 @@ export async function leaveChannel(channel: Channel): Promise<void> {
   if (route().channel === channel.id) navigate(href({ workspace: channel.workspace_id }));
 }
 
-export async function openDirect(workspaceId: Id, userIds: readonly Id[]): Promise<void> {
+export async function openDirect(workspaceId: Id, userIds: readonly Id[]): Promise<Channel> {
   const others = userIds.filter((id) => id !== myId());
   const channel = await rest.workspaces.createChannel(workspaceId, {
     kind: others.length > 1 ? "group_dm" : "dm",
@@ -112,6 +112,7 @@ export async function openDirect(workspaceId: Id, userIds: readonly Id[]): Promi
   putChannel(channel);
   socket.subscribe({ [channel.stream]: channel.seq });
   goTo(channel);
+  return channel;
 }
 
 export async function visitChannel(id: Id): Promise<Channel | null> {

@@ -1,0 +1,111 @@
+"""Writing: commands, code, sending later thought better of; and every view as a screen reader meets it."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bench.product import Product
+from tests.browser.pages import Window, chromium
+from tests.harness.fixtures import MakePeople
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+async def test_commands_code_and_undo(browser: Browser, embedded: Product, people_in: MakePeople) -> None:
+    team = await people_in(embedded).team("Ann", "Bob", channel="forge")
+    ann_person, bob_person = team.people
+    ann, bob = await Window.open(browser, embedded.url), await Window.open(browser, embedded.url)
+    for window, person in ((ann, ann_person), (bob, bob_person)):
+        await window.sign_in(person.email, person.password)
+        await window.go_to("forge")
+
+    await ann.composer.press_sequentially("/top")
+    await expect(ann.page.get_by_role("option", name=re.compile("/topic"))).to_be_visible()
+    await ann.composer.press("Tab")
+    await ann.composer.press_sequentially("iron and steel")
+    await ann.composer.press("Enter")
+    await expect(bob.page.get_by_test_id("channel-topic")).to_have_text("iron and steel")
+    await expect(ann.composer).to_have_value("")
+    await ann.say("/nonsense")
+    await expect(ann.page.get_by_test_id("command-problem")).to_contain_text("no command /nonsense")
+    await ann.say("/remind me to quench it in 2 hours")
+    await expect(ann.page.get_by_test_id("toast").filter(has_text="quench it")).to_be_visible()
+    await ann.say("/me hammers")
+    await expect((await bob.sees("hammers")).locator("em")).to_have_text("hammers")
+
+    await ann.composer.fill("```python\ndef forge():\n    return 'steel'\n```")
+    await ann.composer.press("Enter")
+    await expect((await bob.sees("def forge")).locator("code .hljs-keyword").first).to_have_text("def")
+
+    await ann.page.keyboard.press("Control+/")
+    await expect(ann.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await ann.page.keyboard.press("Escape")
+    await ann.page.evaluate("localStorage.setItem('slackclone:undo-send', '20')")
+    await ann.page.reload()
+    await ann.ready()
+    await ann.say("too hasty")
+    await ann.page.get_by_test_id("toast").get_by_role("button", name="Undo").click()
+    await expect(ann.composer).to_have_value("too hasty")
+    await ann.composer.fill("after thought")
+    await ann.composer.press("Enter")
+    await ann.say("the next one lets it go")
+    await bob.sees("after thought")
+    await expect(bob.message("too hasty")).to_have_count(0)
+
+    await ann.page.keyboard.press("Control+Shift+J")
+    dialog = ann.page.get_by_role("dialog", name="Jump to a date")
+    await dialog.get_by_role("button", name="A week ago").click()
+    await dialog.get_by_role("button", name="Go", exact=True).click()
+    await expect(ann.page.locator(".message-highlighted")).to_contain_text("hammers")
+
+    await ann_person.rest.patch(f"/v1/channels/{team.channel['id']}", {"posting": "admins"})
+    await expect(bob.page.get_by_test_id("announcements")).to_be_visible()
+    await expect(ann.composer).to_be_visible()
+    assert ann.faults + bob.faults == []
+
+
+async def _violations(page: Page) -> list[str]:
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        ".then(({violations}) => violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160))]))"
+    )
+    return [json.dumps(one) for one in found]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="npm ci has not run in frontend")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_views_without_barriers(browser: Browser, embedded: Product, people_in: MakePeople, scheme: str) -> None:
+    team = await people_in(embedded).team("Ann", "Bob", channel="ramp")
+    ann, bob = team.people
+    first = await bob.post(team.channel, "with `code`, a [link](https://example.org) and **weight**, @ann")
+    await bob.post(team.channel, "a reply", thread_id=first["message_id"])
+    await ann.rest.call("PUT", f"/v1/messages/{first['message_id']}/pin")
+    await bob.rest.call("PUT", f"/v1/messages/{first['message_id']}/reactions/tada")
+    window = await Window.open(browser, embedded.url, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+    page = window.page
+    await window.sign_in(ann.email, ann.password)
+    await window.go_to("ramp")
+    await window.sees("with code")
+    found = {"channel": await _violations(page)}
+    await page.get_by_test_id("thread-link").click()
+    await expect(page.get_by_label("Replies").get_by_text("a reply")).to_be_visible()
+    found["thread"] = await _violations(page)
+    for name, keys in {"later": "Control+Shift+S", "switcher": "Control+K", "help": "Control+/"}.items():
+        await page.keyboard.press(keys)
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        found[name] = await _violations(page)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert {name: problems for name, problems in found.items() if problems} == {}
