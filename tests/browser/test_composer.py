@@ -31,7 +31,7 @@ async def test_commands_code_and_undo(browser: Browser, embedded: Product, peopl
         await window.go_to("forge")
 
     await ann.composer.press_sequentially("/top")
-    await expect(ann.page.get_by_role("option", name=re.compile("/topic"))).to_be_visible()
+    await expect(ann.page.get_by_role("option", name=re.compile("topic text"))).to_be_visible()
     await ann.composer.press("Tab")
     await ann.composer.press_sequentially("iron and steel")
     await ann.composer.press("Enter")
