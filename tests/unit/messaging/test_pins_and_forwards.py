@@ -164,7 +164,8 @@ async def test_an_announcement_channel(scene: Scene, sequencing: Any) -> None:
     first = await post_message(actor=scene.owner, channel_id=scene.public, text="news", wait=True)
     await threads.read(lambda: update_channel(actor=scene.owner, channel_id=scene.public, posting="admins"))
     before = await seq_of(scene.public)
-    for more in ({}, {"thread_id": first.message_id, "also_in_channel": True}):
+    ways: list[dict[str, Any]] = [{}, {"thread_id": first.message_id, "also_in_channel": True}]
+    for more in ways:
         with pytest.raises(ForbiddenError):
             await post_message(actor=scene.member, channel_id=scene.public, text="me too", **more)
     with pytest.raises(ForbiddenError):
