@@ -56,9 +56,10 @@ class Worker:
                     await listener.ready
                 self.listeners.append(listener)
 
+        # Opening thousands may take longer than a gateway bears silence.
+        self._beating = asyncio.create_task(self._beat())
         wanted = [token for token in tokens for _ in range(sockets_each)]
         await asyncio.gather(*(one(index, token) for index, token in enumerate(wanted)))
-        self._beating = asyncio.create_task(self._beat())
         gc.collect()
         gc.freeze()
         return len(self.listeners)
