@@ -40,6 +40,10 @@ check: .make/test .make/node-modules ## Lint, types, contracts of the house, uni
 bench: .make/test static/dist/manifest.json ensure ## Run every benchmark (long); one: .venv/bin/python -m bench NAME --json
 	@$(BIN)/python -m bench all
 
+.PHONY: fuzz
+fuzz: .make/test ## A million bad frames against a socket's session (minutes)
+	@FUZZ_FRAMES=1000000 $(BIN)/python -m pytest -q -s tests/unit/gateway/test_fuzz.py
+
 .PHONY: screenshots
 screenshots: .make/test static/dist/manifest.json ## Take the pictures in docs/images anew
 	@$(BIN)/python -m tests.browser.screenshots
