@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import expect
 
-from bench.client import Person
+from bench.client import Json, Person
 from bench.product import Product
 from tests.browser.pages import Window, chromium
 from tests.flows.test_files import upload
@@ -87,7 +87,7 @@ async def test_nothing_runs(embedded: Product) -> None:
     for begin in range(0, len(MARKDOWN), 8):
         await asyncio.gather(*(ann.post(channel, text) for text in MARKDOWN[begin : begin + 8]))
         await asyncio.sleep(0.17)  # the limit of posts a second
-    files = []
+    files: list[Json] = []
     for name, data in [*((name, b"text") for name in NAMES), *CONTENTS]:
         if len(files) >= 36:
             await asyncio.sleep(0.55)  # the limit of uploads a second
