@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import big, canvas, cpu, fanout, history, hot, idle, post, resume
+from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, resume
 from bench.measure import conditions, raise_file_limit
 from bench.stage import report
 
@@ -24,11 +24,13 @@ BENCHES: dict[str, ModuleType] = {
     "big": big,
     "hot": hot,
     "canvas": canvas,
+    "notify": notify,
 }
 
 
 # What keeps a round of everything within minutes.
 QUICK = {
+    "notify": ["--members", "10000"],
     "post": ["--seconds", "20"],
     "history": ["--messages", "100000", "--rounds", "3"],
     "fanout": ["--rounds", "1", "--seconds", "3"],
