@@ -24,13 +24,14 @@ from apps.presence import queries as presence
 from apps.reads import queries as reads
 
 State = Notification.State
-GROUP = 100
-CLAIM_MS = 60_000
+GROUP = 64
+# Longer than a group can take.
+CLAIM_MS = 30_000
 ATTEMPTS_MAX = 6
 BACKOFF_MAX_S = 120.0
 BODY_MAX = 200
 _AT_ONCE = 32
-_DEADLINE_S = 60.0
+_DEADLINE_S = 25.0
 _log = logging.getLogger(__name__)
 
 
@@ -98,8 +99,15 @@ def _due(event_id: int, after: int, upto: int) -> Q:
 
 
 def _next_due(event_id: int, after: int, upto: int) -> int | None:
-    rows = Notification.objects.filter(_due(event_id, after, upto), state=State.PENDING)
-    return rows.order_by("due_at").values_list("due_at", flat=True).first()
+    """When the first of those that are left may be claimed; what another worker has in hand, when its claim ends."""
+    rows = Notification.objects.filter(_due(event_id, after, upto))
+    times = [
+        rows.filter(state=state).order_by("due_at").values_list("due_at", flat=True).first()
+        for state in (State.PENDING, State.SENDING)
+    ]
+    pending, sending = times
+    found = [pending] if pending is not None else []
+    return min([*found, sending + CLAIM_MS] if sending is not None else found, default=None)
 
 
 def _claim(event_id: int, after: int, upto: int) -> list[Notification]:

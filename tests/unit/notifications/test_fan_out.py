@@ -332,6 +332,14 @@ async def test_what_a_dead_worker_had_in_hand_is_sent_again_quietly(stage: Stage
     stage.around.enqueued.clear()
     assert await stage.states() == {"member": "sending"}
     assert await asyncio.to_thread(pushing.overdue) == []
+    # the broker gives the task to another worker, which waits for the claim to end
+    loaded = await posts.load(f"c:{stage.scene.public}", posted.seq or 0)
+    assert loaded is not None
+    post = await asyncio.to_thread(posts.describe, *loaded)
+    assert post is not None
+    again = await asyncio.to_thread(pushing.push_due, post=post, after=0, upto=1 << 62)
+    assert again.sent == 0
+    assert 0 < (again.again_s or 0) <= pushing.CLAIM_MS / 1000
     stage.around.passed_ms += pushing.CLAIM_MS + 1
     assert await asyncio.to_thread(pushing.overdue) == [(stage.scene.public, posted.seq)]
     await asyncio.to_thread(tasks.sweep)
