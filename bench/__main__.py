@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, resume
+from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, presence, resume
 from bench.measure import conditions, raise_file_limit
 from bench.stage import report
 
@@ -25,6 +25,7 @@ BENCHES: dict[str, ModuleType] = {
     "hot": hot,
     "canvas": canvas,
     "notify": notify,
+    "presence": presence,
 }
 
 
@@ -35,6 +36,7 @@ QUICK = {
     "history": ["--messages", "100000", "--rounds", "3"],
     "fanout": ["--rounds", "1", "--seconds", "3"],
     "idle": ["--sockets", "5000"],
+    "presence": ["--people", "20000", "--online", "2000", "--seconds", "1200"],
     "resume": ["--sockets", "2000"],
     "hot": ["--sockets", "3000", "--seconds", "8"],
     "big": ["--members", "20000", "--sockets", "3000", "--seconds", "30"],

@@ -358,6 +358,10 @@ class SocketClient:
             mention["user_id"] == me for mention in frame["data"].get("mentions", ())
         )
 
+    async def tell(self, frame: Json) -> None:
+        """Send a frame that has no answer."""
+        await self._write(frame)
+
     async def ping(self) -> Json:
         return await self.command({"t": "ping"})
 

@@ -234,10 +234,10 @@ class Status(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-class PresenceOf(msgspec.Struct, frozen=True):
+class PresenceOf(msgspec.Struct, frozen=True, omit_defaults=True):
     state: Literal["online", "away", "offline"]
-    dnd: bool
-    status: Status | None
+    dnd: bool = False
+    status: Status | None = None
 
 
 class Watching(Frame, frozen=True, kw_only=True, tag="watching"):

@@ -1,7 +1,7 @@
 """Presence of one gateway: it writes what its people are, and tells its sockets of those whom they named.
 
 Nothing goes to anybody who did not ask, nothing goes out per heartbeat, and everything waits a moment so that more can
-go with it: docs/adr/0012-presence.md. `step` is called a few times a second and decides by the clock what is due, so a
+go with it: docs/adr/0013-presence.md. `step` is called a few times a second and decides by the clock what is due, so a
 simulation drives the very same code.
 """
 
@@ -149,6 +149,10 @@ class Engine:
     def watched(self, socket: Watcher) -> Collection[int]:
         return self._lists.get(socket, ())
 
+    def knows(self, user_id: int) -> bool:
+        """Whether anybody here watches them, or did a moment ago."""
+        return user_id in self._known
+
     async def watch(self, socket: Watcher, user_ids: Collection[int]) -> bytes:
         """Instead of whom it named before. Returns JSON {user_id: Presence} of those it did not watch yet.
 
@@ -269,7 +273,12 @@ class Engine:
         status = known.person.status
         if status is not None and status["expires_at"] is not None and status["expires_at"] <= to_ms(at):
             status = None
-        text = msgspec.json.encode({"state": shown.state, "dnd": shown.dnd, "status": status})
+        words: dict[str, object] = {"state": shown.state}
+        if shown.dnd:
+            words["dnd"] = True
+        if status is not None:
+            words["status"] = status
+        text = msgspec.json.encode(words)
         fragment = b'"%d":%s' % (user_id, text)
         if fragment != known.shown:
             known.shown = fragment

@@ -1,4 +1,4 @@
-"""Names of the broadcast's streams that carry presence between gateways: docs/adr/0012-presence.md."""
+"""Names of the broadcast's streams that carry presence between gateways: docs/adr/0013-presence.md."""
 
 SHARDS = 64
 

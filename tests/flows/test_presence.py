@@ -11,6 +11,7 @@ from bench.client import Json, Person, ProblemError, SocketClient
 from bench.product import Product
 from tests.harness.fixtures import People
 
+FULL: Json = {"dnd": False, "status": None}  # what a socket leaves out
 MakePeople = Callable[[Product], People]
 
 
@@ -23,7 +24,7 @@ def webs(product: Product) -> tuple[str, str]:
 def presence(socket: SocketClient, user: Person) -> list[Json]:
     """What a socket was told of somebody, oldest first."""
     return [
-        frame["data"][user.id]
+        FULL | frame["data"][user.id]
         for frame in socket.frames
         if frame["t"] == "signal" and frame["type"] == "presence" and user.id in frame["data"]
     ]
@@ -39,7 +40,7 @@ def typing(socket: SocketClient, stream: str) -> list[list[str]]:
 
 async def watch(socket: SocketClient, *people: Person) -> Json:
     users: Json = (await socket.command({"t": "watch", "users": [one.id for one in people]}))["users"]
-    return users
+    return {user_id: FULL | one for user_id, one in users.items()}
 
 
 async def told(socket: SocketClient, user: Person, **wanted: Any) -> None:
@@ -60,9 +61,9 @@ async def test_who_watches_hears_and_nobody_else(product: Product, people: Peopl
     assert await watch(stranger, ann, bob) == {}
     theirs = await bob.socket(base_url=other)
     await told(mine, bob, state="online", dnd=False, status=None)
-    await theirs._write({"t": "active", "on": False})
+    await theirs.tell({"t": "active", "on": False})
     await told(mine, bob, state="away")
-    await theirs._write({"t": "active", "on": True})
+    await theirs.tell({"t": "active", "on": True})
     await told(mine, bob, state="online")
     await bob.rest.call("PUT", "/v1/me/status", {"emoji": "🌴", "text": "On holiday"})
     await told(mine, bob, status={"emoji": "🌴", "text": "On holiday", "expires_at": None})
@@ -113,14 +114,14 @@ async def test_typing_is_heard_by_followers_and_ends_with_the_message(product: P
     elsewhere = await cy.socket(base_url=one)
     channel_id = team.channel["id"]
     for _ in range(5):
-        await theirs._write({"t": "typing", "channel_id": channel_id})
+        await theirs.tell({"t": "typing", "channel_id": channel_id})
     await mine.until(lambda: typing(mine, team.stream) == [[bob.id]], what="Bob typing")
     posted = await theirs.send(channel_id, "there it is")
     await mine.until(lambda: mine.events[team.stream], what=f"message {posted['message_id']}")
-    await mine._write({"t": "typing", "channel_id": channel_id, "thread_id": posted["message_id"]})
+    await mine.tell({"t": "typing", "channel_id": channel_id, "thread_id": posted["message_id"]})
     await mine.until(lambda: len(typing(mine, team.stream)) > 1, what="Ann typing")
     assert typing(mine, team.stream)[-1] == [ann.id], "Bob's message came, so he types no more"
-    await mine._write({"t": "typing", "channel_id": channel_id, "thread_id": posted["message_id"], "on": False})
+    await mine.tell({"t": "typing", "channel_id": channel_id, "thread_id": posted["message_id"], "on": False})
     await theirs.until(lambda: typing(theirs, team.stream)[-1:] == [[]], what="nobody typing")
     assert not typing(elsewhere, team.stream)
     head = (await ann.page(team.channel))["seq"]
@@ -137,17 +138,17 @@ async def test_typing_takes_the_right_to_post_and_is_not_heard_by_who_lost_acces
     (eve,) = await people("Eve")
     private = await ann.channel(team.workspace, "chamber", bob, kind="private")
     stranger = await eve.socket()
-    await stranger._write({"t": "typing", "channel_id": private["id"]})
+    await stranger.tell({"t": "typing", "channel_id": private["id"]})
     await stranger.until(lambda: stranger.errors, what="the refusal")
     assert stranger.errors[0]["code"] == "not_found"
     mine, theirs = await ann.socket(private["stream"]), await bob.socket(private["stream"])
     await ann.rest.delete(f"/v1/channels/{private['id']}/members/{bob.id}")
     await theirs.until(lambda: private["stream"] in theirs.gone, what="gone")
-    await mine._write({"t": "typing", "channel_id": private["id"]})
+    await mine.tell({"t": "typing", "channel_id": private["id"]})
     await mine.until(lambda: typing(mine, private["stream"]), what="typing")
     await theirs.ping()
     assert not typing(theirs, private["stream"])
-    await theirs._write({"t": "typing", "channel_id": private["id"]})
+    await theirs.tell({"t": "typing", "channel_id": private["id"]})
     await theirs.until(lambda: theirs.errors, what="the refusal")
 
 

@@ -554,15 +554,18 @@ export interface AckFrame {
   timestamp: number;
 }
 
+/** On the socket `dnd` false and `status` null are left out. */
+export type PresenceWords = Pick<Presence, "state"> & Partial<Presence>;
+
 export interface WatchingFrame {
   t: "watching";
   id: number;
-  users: Record<Id, Presence>;
+  users: Record<Id, PresenceWords>;
 }
 
 /** Worth nothing a moment later. A type that this client does not know yet must be passed over. */
 export type SignalFrame =
-  | { t: "signal"; stream: StreamName; type: "presence"; data: Record<Id, Presence> }
+  | { t: "signal"; stream: StreamName; type: "presence"; data: Record<Id, PresenceWords> }
   | { t: "signal"; stream: StreamName; type: "head"; data: { seq: number; count: number } }
   | { t: "signal"; stream: StreamName; type: "marker.moved"; data: MovedMarker }
   | { t: "signal"; stream: StreamName; type: "typing"; data: { typing: Typist[] } };

@@ -13,6 +13,7 @@ import {
   type Id,
   type Mode,
   type Presence,
+  type PresenceWords,
   type ServerFrame,
   type SignalFrame,
   type StreamName,
@@ -132,6 +133,8 @@ interface Waiting {
 
 const FRESH = { repair: null, asked: false, mode: "push", pull: null, pulling: false } as const;
 const OFFLINE: Presence = { state: "offline", dnd: false, status: null };
+const inFull = (words: Record<Id, PresenceWords>): Record<Id, Presence> =>
+  Object.fromEntries(Object.entries(words).map(([id, one]) => [id, { ...OFFLINE, ...one }]));
 const HELLO_DEADLINE_MS = 10_000;
 const PONG_DEADLINE_MS = 10_000;
 const PROBE_DEADLINE_MS = 4_000;
@@ -584,11 +587,11 @@ export class SocketClient extends Emitter<SocketEvents> {
     const asked = this.peopleAsked.get(frame.id) ?? [];
     this.peopleAsked.delete(frame.id);
     const offline = Object.fromEntries(asked.map((id) => [id, OFFLINE]));
-    this.emit("presence", { ...offline, ...frame.users });
+    this.emit("presence", { ...offline, ...inFull(frame.users) });
   }
 
   private onSignal(frame: SignalFrame): void {
-    if (frame.type === "presence") this.emit("presence", frame.data);
+    if (frame.type === "presence") this.emit("presence", inFull(frame.data));
     else if (frame.type === "typing") {
       this.emit("typing", { channel: frame.stream.slice(2), typing: frame.data.typing });
     } else if (frame.type === "head") this.onHead(frame.stream, frame.data);

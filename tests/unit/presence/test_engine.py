@@ -18,13 +18,17 @@ ADA, BELA, CLEO = 11, 12, 13
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
+def in_full(users: dict[str, Any]) -> dict[str, Any]:
+    return {user_id: {"dnd": False, "status": None, **one} for user_id, one in users.items()}
+
+
 class Socket:
     def __init__(self, user_id: int) -> None:
         self.user_id, self.held = user_id, False
         self.frames: list[dict[str, Any]] = []
 
     def tell(self, data: bytes) -> None:
-        self.frames.append(msgspec.json.decode(data))
+        self.frames.append(in_full(msgspec.json.decode(data)))
 
     def states(self) -> list[str]:
         return [one["state"] for frame in self.frames for one in frame.values()]
@@ -100,7 +104,7 @@ def world() -> World:
 
 
 async def watching(gateway: Engine, socket: Socket, *user_ids: int) -> dict[str, Any]:
-    return msgspec.json.decode(await gateway.watch(socket, user_ids), type=dict[str, Any])
+    return in_full(msgspec.json.decode(await gateway.watch(socket, user_ids), type=dict[str, Any]))
 
 
 async def test_who_watches_gets_a_snapshot_and_then_the_changes_across_gateways(world: World) -> None:

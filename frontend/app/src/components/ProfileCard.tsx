@@ -1,5 +1,5 @@
 import { createMemo, type JSX, onCleanup, onMount, Show } from "solid-js";
-import { presenceOf, presenceWords, watchPeople } from "../state/presence";
+import { presenceOf, presenceWords, pullPresence } from "../state/presence";
 import { memberOf, myId, nameOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { now, openDialog, profileRequest, showProfile } from "../state/ui";
@@ -15,7 +15,8 @@ export default function ProfileCard(): JSX.Element {
   const request = profileRequest();
   if (!request) return null;
   const { anchor, userId, workspaceId } = request;
-  watchPeople(() => [userId]);
+  // Whoever is in the sidebar is watched; of others a glance is enough.
+  if (userId !== myId()) void pullPresence(workspaceId, [userId]).catch(() => undefined);
   const member = () => memberOf(workspaceId, userId);
   const status = () => presenceOf(userId).status;
   const localTime = createMemo(() => {

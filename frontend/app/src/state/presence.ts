@@ -1,5 +1,5 @@
 import type { Dnd, DndSchedule, Id, Presence, Typist } from "@slackclone/client";
-import { createEffect, createRoot, createSignal, onCleanup } from "solid-js";
+import { createEffect, createRoot, createSignal } from "solid-js";
 import { createStore, produce } from "solid-js/store";
 import { rest, socket } from "./session";
 import { myId, partnersOf, setState, state } from "./store";
@@ -39,30 +39,7 @@ export function presenceWords(userId: Id): string {
   return dnd ? `${WORDS[kind]}, notifications paused` : WORDS[kind];
 }
 
-/* ---- whom to hear of ---- */
-
-const [looked, setLooked] = createSignal<ReadonlyMap<Id, number>>(new Map());
-
-/** As long as the owner lives these people are watched. */
-export function watchPeople(ids: () => readonly Id[]): void {
-  createEffect(() => {
-    const wanted = [...new Set(ids())];
-    count(wanted, 1);
-    onCleanup(() => count(wanted, -1));
-  });
-}
-
-function count(ids: readonly Id[], by: number): void {
-  setLooked((before) => {
-    const after = new Map(before);
-    for (const id of ids) {
-      const left = (after.get(id) ?? 0) + by;
-      if (left > 0) after.set(id, left);
-      else after.delete(id);
-    }
-    return after;
-  });
-}
+/* ---- whom one does not write with ---- */
 
 /** Asked once for a window of a long list: nothing more is heard of them. */
 export async function pullPresence(workspaceId: Id, ids: readonly Id[]): Promise<void> {
@@ -222,7 +199,7 @@ export function startPresence(): void {
   createRoot(() => {
     let soon: ReturnType<typeof setTimeout> | undefined;
     createEffect(() => {
-      const list = new Set<Id>(looked().keys());
+      const list = new Set<Id>();
       for (const channel of Object.values(state.channels)) {
         if (!channel.is_member || (channel.kind !== "dm" && channel.kind !== "group_dm")) continue;
         for (const id of partnersOf(channel)) list.add(id);
