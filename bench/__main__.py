@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, presence, resume
+from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, presence, reads, resume
 from bench.measure import conditions, raise_file_limit
 from bench.stage import report
 
@@ -23,6 +23,7 @@ BENCHES: dict[str, ModuleType] = {
     "cpu": cpu,
     "big": big,
     "hot": hot,
+    "reads": reads,
     "canvas": canvas,
     "notify": notify,
     "presence": presence,
