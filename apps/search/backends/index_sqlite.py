@@ -144,17 +144,14 @@ class SqliteIndex:
         source, conditions, values = _where(question, below)
         order = "ORDER BY d.message_id DESC" if source == "documents d" else "ORDER BY f.rowid DESC"
         statement = f"SELECT d.message_id FROM {source} WHERE {' AND '.join(conditions)} {order} LIMIT ? OFFSET ?"
-        if sort == "newest":
-            bound = [*values, limit, skip]
-        else:
-            score, scored = _score(question)
-            statement = (
-                f"SELECT d.message_id FROM documents d JOIN ({statement}) c ON c.message_id = d.message_id"
-                f" ORDER BY {score} DESC, d.message_id DESC LIMIT ? OFFSET ?"
-            )
-            bound = [*values, CANDIDATES, 0, *scored, limit, skip]
         with self._connected() as connection, _deadline(connection, settings.SEARCH_DEADLINE_S):
-            return [row[0] for row in connection.execute(statement, bound)]
+            if sort == "newest":
+                return [row[0] for row in connection.execute(statement, [*values, limit, skip])]
+            texts = statement.replace("SELECT d.message_id", "SELECT d.message_id, d.folded", 1)
+            found = connection.execute(texts, [*values, CANDIDATES, 0]).fetchall()
+        # Here and not in SQL: asking the full-text tables about each row costs a walk through all matches.
+        found.sort(key=lambda row: (-_score(row[1], question.words), -row[0]))
+        return [row[0] for row in found[skip : skip + limit]]
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -316,14 +313,14 @@ def _filters(question: Question) -> list[Test]:
     return [(condition, bound) for wanted, condition, bound in tests if wanted]
 
 
-def _score(question: Question) -> tuple[str, list[Any]]:
+def _score(folded: str, words: Sequence[str]) -> float:
     """Whole words count most, then beginnings of words; a short text is more about them than a long one."""
-    parts = ["100.0 / (100 + length(d.folded))"]
-    values: list[Any] = []
-    for text in question.words:
+    tokens = f" {_words(folded)} "
+    score = 100.0 / (100 + len(folded))
+    for text in words:
         for run in folding.runs(text):
-            whole = _quoted(" ".join(folding.pairs(run.text))) if run.unspaced else _quoted(run.text)
-            parts.append("2 * EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = d.message_id)")
-            parts.append("EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = d.message_id)")
-            values += [whole if len(run.text) > 1 else _quoted(run.text), _beginning(run)]
-    return " + ".join(parts), values
+            paired = run.unspaced and len(run.text) > 1
+            wanted = " ".join(folding.pairs(run.text)) if paired else run.text
+            whole = f" {wanted} " in tokens
+            score += 2 * whole + (whole if paired else f" {wanted}" in tokens)
+    return score
