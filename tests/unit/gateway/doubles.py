@@ -244,7 +244,10 @@ class World:
             raise UnauthenticatedError
         user, _, proof = rest.partition(".")
         scopes = None if kind == "user" else frozenset({"messages:read"})
-        return Principal(user_id=int(user), session_id=int(proof or user), is_bot=kind == "bot", scopes=scopes)
+        try:
+            return Principal(user_id=int(user), session_id=int(proof or user), is_bot=kind == "bot", scopes=scopes)
+        except ValueError as error:
+            raise UnauthenticatedError from error
 
     def principals(self, tokens: Collection[str]) -> dict[str, Principal | UnauthenticatedError]:
         return {token: self._answer(token) for token in tokens}
