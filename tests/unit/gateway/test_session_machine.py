@@ -631,11 +631,12 @@ class Sessions(RuleBasedStateMachine):
             await hub.stop()
 
 
-TestSessions = pytest.mark.timeout(120)(Sessions.TestCase)
+TestSessions = pytest.mark.timeout(300)(Sessions.TestCase)
 TestSessions.settings = settings(
     max_examples=60,
     stateful_step_count=60,
     deadline=None,
     report_multiple_bugs=False,
+    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
