@@ -19,7 +19,7 @@ from bench.product import ROOT
 from bench.stage import Stage
 
 _QUIET_S = 8.0
-_DEADLINE_S = 900.0
+_SAY_S = 10.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--online", type=float, default=0.1, help="share of them that is here, and without a push")
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--rate", type=float, default=20, help="messages a second in other channels meanwhile")
+    parser.add_argument("--deadline-s", type=float, default=900, help="then it is reported as it is")
     parser.add_argument("--baseline-s", type=float, default=20)
 
 
@@ -98,13 +99,16 @@ def _fan_out(
     _post(stage, channel)
     during: dict[int, int] = {}
     killed, chatting, found, grown = 0, started, {"pushes": 0, "distinct": 0}, started
-    last = 0
-    while time.monotonic() - started < _DEADLINE_S:
+    last, said_at = 0, started
+    while time.monotonic() - started < options.deadline_s:
         time.sleep(0.5)
         _say_to(pushes, "counts")
         found = json.loads(_line(pushes))
         if found["pushes"] > last:
             last, grown = found["pushes"], time.monotonic()
+        if time.monotonic() - said_at > _SAY_S:
+            said_at = time.monotonic()
+            say(f"{said_at - started:>5.0f} s: {found}")
         if killed < options.kills and found["distinct"] > wanted * (killed + 1) / (options.kills + 1):
             name = f"worker-{killed % 2}"
             stage.product.kill(name)

@@ -3,6 +3,7 @@
 They are threads, and every wait in a task has a deadline of its own: a stuck task holds one thread of its own kind.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -11,9 +12,11 @@ from collections.abc import Collection, Mapping
 
 from celery.worker import WorkController, state
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
-from slackclone.celery import make_app
+from slackclone.celery import app, make_app
 
+_log = logging.getLogger(__name__)
 _STOP_S = 12.0
 
 
@@ -59,6 +62,24 @@ class Workers:
     @property
     def alive(self) -> bool:
         return all(thread.is_alive() for thread in self._threads)
+
+
+def give_back() -> None:
+    """What killed workers held for longer than BROKER_VISIBILITY_S goes back to its queue.
+
+    Kombu does this in its event loop only; without one, its look at Redis ends before it comes to that.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            qos = connection.default_channel.qos
+            if hasattr(qos, "restore_visible"):
+                qos.restore_visible(interval=1)
+    except (OperationalError, OSError, *connection_errors()) as error:
+        _log.warning("the broker was not asked for what others left: %s", error)
+
+
+def connection_errors() -> tuple[type[Exception], ...]:
+    return tuple(app.connection_for_write().connection_errors)
 
 
 def threads_for(groups: Collection[str], *, ordinary: int, special: int) -> dict[str, int]:

@@ -10,7 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apps.eventlog import leases
-from slackclone.workers import Workers, threads_for
+from slackclone.workers import Workers, give_back, threads_for
+
+_GIVE_BACK_S = 5.0
+_NICENESS = 10
 
 
 class Command(BaseCommand):
@@ -20,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("groups", nargs="*", help=f"of {', '.join(settings.WORKER_QUEUES)}; none: all of them")
 
     def handle(self, *_: Any, groups: list[str], **__: Any) -> None:
+        # On a host that serves chat as well, chat comes first.
+        os.nice(_NICENESS)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
@@ -28,8 +33,8 @@ class Command(BaseCommand):
             ordinary = int(os.environ.get("CELERY_CONCURRENCY", "4"))
             workers = Workers(threads_for(groups or list(settings.WORKER_QUEUES), ordinary=ordinary, special=2))
             workers.start()
-            while not stopping.wait(1.0) and workers.alive:
-                pass
+            while not stopping.wait(_GIVE_BACK_S) and workers.alive:
+                give_back()
             ended = workers.stop()
         finally:
             lease.release()
