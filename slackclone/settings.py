@@ -166,6 +166,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
     }
+    # A file in tests as well: connections to one in memory share a cache, whose locks nobody waits for.
+    DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}}
 if STORE_URL.startswith("cassandra:"):
@@ -182,7 +184,7 @@ if STORE_URL.startswith("cassandra:"):
     DATABASE_ROUTERS = ["slackclone.routers.RelationalOnly"]
 
 SEARCH_URL = os.environ.get(
-    "SEARCH_URL", "" if EMBEDDED else os.environ.get("DATABASE_URL", "postgres://slackclone@127.0.0.1:55432/slackclone")
+    "SEARCH_URL", "" if EMBEDDED else os.environ.get("DATABASE_URL", "postgres://slackclone@127.0.0.1:15432/slackclone")
 )
 if not SEARCH_URL.startswith(("postgres:", "postgresql:", "sqlite:")):
     SEARCH_URL = f"sqlite:///{DATA_DIR / 'search.sqlite3'}"

@@ -23,6 +23,8 @@ os.environ.update(
     DATA_DIR=_directory,
     PROFILE="embedded",
     EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+    # Servers are started from processes in which gRPC's threads run: what it does around a fork would break the child.
+    GRPC_ENABLE_FORK_SUPPORT="0",
 )
 for _name in ("DATABASE_URL", "REDIS_URL", "LOG_URL", "STORE_URL", "BROKER_URL", "PUBLIC_URL"):
     os.environ.pop(_name, None)

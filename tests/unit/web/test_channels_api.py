@@ -40,6 +40,7 @@ def test_a_channel_from_birth_to_archive(team: Team, member: APIClient, base: st
         "topic": "Roses",
         "purpose": "",
         "archived": False,
+        "posting": "everyone",
         "creator_id": str(team.user_id("member")),
         "created_at": channel["created_at"],
         "member_count": 2,
@@ -49,6 +50,9 @@ def test_a_channel_from_birth_to_archive(team: Team, member: APIClient, base: st
         "seq": 0,
         "count": 0,
         "last_message_at": None,
+        "unread": 0,
+        "mentions": 0,
+        "marker": {"n": 0, "version": 0},
     }
     path = f"/v1/channels/{channel['id']}"
     heads.seqs[channel["stream"]] = 7
