@@ -33,8 +33,8 @@ QUICK: list[list[tuple[str, list[str], Path]]] = [
 ]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-ra"]
 UNIT = ("unit", [*PYTEST, "tests/unit", "tests/house"], ROOT)
-# The product is started by those of the second lane, which mostly wait for it; each lane has its own servers.
-APART = [f"tests/{name}" for name in ("flows", "chaos", "browser")]
+# Two lanes of about the same length, each with its own servers.
+APART = [f"tests/{name}" for name in ("flows", "browser")]
 LANES: list[tuple[str, list[str], Path]] = [
     ("the product", [*PYTEST, "--durations=15", *APART], ROOT),
     ("rooms, ports and doors", [*PYTEST, "--durations=15", "tests", *(f"--ignore={name}" for name in APART)], ROOT),
