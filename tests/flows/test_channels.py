@@ -96,8 +96,14 @@ async def test_changes_are_announced(people: People) -> None:
     updated, left = socket.events[team.stream]
     assert updated["type"] == "channel.updated"
     assert updated["data"] == {
-        "channel_id": team.channel["id"], "name": "renamed", "topic": "Tea", "purpose": "To talk of tea"
-    }  # fmt: skip
+        "channel_id": team.channel["id"],
+        "name": "renamed",
+        "topic": "Tea",
+        "purpose": "To talk of tea",
+        "posting": "everyone",
+        "changed": ["name", "purpose", "topic"],
+        "old_name": "general-talk",
+    }
     assert left["type"] == "channel.member_left"
     assert left["data"] == {"channel_id": team.channel["id"], "user_id": cy.id, "by": ann.id}
     created = next(e for e in socket.events[workspace_stream] if e["type"] == "channel.created")

@@ -79,7 +79,7 @@ class Talk:
                     page = await reader.page(self.channel_id, limit=1)
                 except (ProblemError, OSError):
                     page = None
-                if page and page["count"] >= acknowledged:
+                if page and not page.get("partial") and page["count"] >= acknowledged:
                     break
                 await asyncio.sleep(0.1)
         for name, socket in self.readers.items():

@@ -73,6 +73,7 @@ function caret(userId: string, name: string): HTMLElement {
   mark.style.setProperty("--hue", String(hueOf(userId)));
   // The name is drawn by CSS: it is no part of the text.
   mark.dataset.name = name;
+  mark.setAttribute("aria-hidden", "true");
   mark.append("\u2060");
   return mark;
 }

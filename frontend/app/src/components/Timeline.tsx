@@ -38,6 +38,10 @@ export function Timeline(props: { channel: Channel; around: Id | null }): JSX.El
   );
 }
 
+/** A day on top stays there when earlier messages of the same day come. */
+const oldestOf = (rows: readonly Row[]): Row | undefined =>
+  rows.find((row) => row.kind !== "day" && row.kind !== "intro");
+
 function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null }): JSX.Element {
   let scroller!: HTMLDivElement;
   let list: VirtualizerHandle | undefined;
@@ -53,8 +57,10 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
   let frame = 0;
 
   let known = new Map<string, Row>();
+  // What the list has taken in: several changes may come before it does.
+  let taken: readonly Row[] = [];
   const view = createMemo<{ rows: Row[]; shift: boolean }>(
-    (before) => {
+    () => {
       const run = timeline();
       if (run?.status !== "ready") {
         known = new Map();
@@ -80,13 +86,16 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         },
         known,
       );
-      const shift =
-        before.rows.length > 0 && rows.at(-1) === before.rows.at(-1) && rows[0] !== before.rows[0];
+      const shift = taken.length > 0 && rows.at(-1) === taken.at(-1) && oldestOf(rows) !== oldestOf(taken);
       known = new Map(rows.map((row) => [row.key, row]));
       return { rows, shift };
     },
     { rows: [], shift: false },
   );
+
+  createEffect(() => {
+    taken = view().rows;
+  });
 
   const toEnd = () => {
     const { rows } = view();
