@@ -94,10 +94,7 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
       onChange: () => setRevision((n) => n + 1),
     });
     void mine.loaded.then(() => editor?.setEditable(mayEdit(), false));
-    mine.awareness.on("change", () => {
-      const ids = [...mine.awareness.getStates().keys()].flatMap((client) => mine.personOf(client) ?? []);
-      setPeople([...new Set(ids)].filter((id) => id !== myId()));
-    });
+    mine.awareness.on("change", () => setPeople(mine.others()));
   });
   onCleanup(() => {
     editor?.destroy();

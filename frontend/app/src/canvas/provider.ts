@@ -59,7 +59,6 @@ export class CanvasProvider {
   private againTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly syncTimer: ReturnType<typeof setInterval>;
   private aware = new Set<number>();
-  private whose = new Map<number, Id>();
 
   constructor(
     private readonly socket: Socket,
@@ -106,8 +105,14 @@ export class CanvasProvider {
     this.doc.destroy();
   }
 
-  personOf(client: number): Id | undefined {
-    return client === this.doc.clientID ? this.me : this.whose.get(client);
+  /** Who else has the canvas open. */
+  others(): Id[] {
+    const ids = new Set<Id>();
+    for (const [client, state] of this.awareness.getStates()) {
+      const id = (state.user as Person | undefined)?.id;
+      if (client !== this.doc.clientID && id && id !== this.me) ids.add(id);
+    }
+    return [...ids];
   }
 
   private enter(change: Partial<CanvasState>): void {
@@ -251,10 +256,6 @@ export class CanvasProvider {
       (state: object | null) => state && { ...state, user: { id: userId } },
     );
     applyAwarenessUpdate(this.awareness, named, this);
-    for (const [client, state] of this.awareness.getStates()) {
-      const id = (state.user as Person | undefined)?.id;
-      if (id && client !== this.doc.clientID) this.whose.set(client, id);
-    }
   }
 }
 
