@@ -156,9 +156,10 @@ class Canvases:
             self._close(socket, channel_id)
             self._refuse(socket, channel_id, 0, error)
             return
-        if socket.closed:
-            self.forget(socket)
-            return
+        finally:
+            # It may have gone meanwhile, before this began even.
+            if socket.closed:
+                self.forget(socket)
         self._write(socket, Kind.UPDATE, channel_id, opened.missing)
         self._write(socket, Kind.SYNC, channel_id, opened.state + bytes([opened.can_edit]))
 
