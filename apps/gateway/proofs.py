@@ -16,6 +16,7 @@ class Proofs:
     def __init__(self) -> None:
         self._tokens = _batcher(accounts.authenticate_tokens)
         self._cookies = _batcher(accounts.authenticate_cookies)
+        self._ended: Batcher[int, bool] = Batcher(_ended, at_once=_AT_ONCE)
 
     async def of_token(self, token: str) -> Principal:
         """Raises UnauthenticatedError."""
@@ -24,6 +25,14 @@ class Proofs:
     async def of_cookie(self, session_key: str) -> Principal:
         """Raises UnauthenticatedError."""
         return _principal(await self._cookies.ask(session_key))
+
+    async def ended(self, proof_id: int | None) -> bool:
+        """Whether it was revoked since. To be asked once a revocation would be heard: before, nobody listens for it."""
+        return proof_id is not None and bool(await self._ended.ask(proof_id))
+
+
+async def _ended(proof_ids: Sequence[int]) -> dict[int, bool]:
+    return dict.fromkeys(await threads.read(lambda: accounts.ended(proof_ids)), True)
 
 
 def _batcher(look_up: Callable[[Collection[str]], Answers]) -> Batcher[str, Principal | UnauthenticatedError]:

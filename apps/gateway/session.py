@@ -15,7 +15,7 @@ from apps.core.errors import AppError, NotFoundError, UnauthenticatedError, Unav
 from apps.core.problems import translate
 from apps.gateway import commands, frames, registry, server, tokens
 from apps.gateway.follow import follow
-from apps.gateway.hub import Hub
+from apps.gateway.hub import CLOSE_REVOKED, Hub
 from apps.gateway.stream import Socket, Stream
 
 logger = logging.getLogger(__name__)
@@ -273,6 +273,9 @@ class Session(Socket):
         self.session = resume.session if resume is not None and resumed else tokens.new_session()
         if self.principal is None:
             await self.hub.attach(self)
+            if not self.closed and await registry.proofs().ended(principal.session_id):
+                self.close(CLOSE_REVOKED)
+                self.hub.detach(self)
             if self.closed:
                 self.hub.detach(self)
                 return

@@ -20,6 +20,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr("apps.accounts.queries.authenticate_tokens", made.principals)
     monkeypatch.setattr("apps.accounts.queries.authenticate_cookies", made.principals)
+    monkeypatch.setattr("apps.accounts.queries.ended", made.ended)
     monkeypatch.setattr(registry, "proofs", functools.cache(Proofs))
     monkeypatch.setattr("apps.conversations.queries.access_many", made.access_many)
     monkeypatch.setattr("apps.conversations.queries.follows_workspace", made.follows_workspace)

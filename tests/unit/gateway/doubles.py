@@ -222,6 +222,7 @@ class World:
     hidden: set[int] = field(default_factory=set)
     previews: set[int] = field(default_factory=set)
     guests: set[int] = field(default_factory=set)
+    revoked: set[int] = field(default_factory=set)
     posts: list[dict[str, Any]] = field(default_factory=list)
     post_error: AppError | None = None
     post_gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -251,6 +252,9 @@ class World:
 
     def principals(self, tokens: Collection[str]) -> dict[str, Principal | UnauthenticatedError]:
         return {token: self._answer(token) for token in tokens}
+
+    def ended(self, proofs: Collection[int]) -> set[int]:
+        return self.revoked & set(proofs)
 
     def _answer(self, token: str) -> Principal | UnauthenticatedError:
         try:

@@ -22,6 +22,7 @@ world.store.fill("c:1", 2)
 hub = world.make_hub()
 registry.hub = lambda: hub  # type: ignore[assignment]
 accounts.authenticate_tokens = world.principals
+accounts.ended = world.ended
 conversations.access_many = world.access_many
 actions.post_message = world.post_message
 application = ProtocolTypeRouter({"websocket": URLRouter(websocket_urlpatterns)})

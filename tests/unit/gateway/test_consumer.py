@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from channels.routing import URLRouter
 from django.conf import settings
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from apps.core.errors import ForbiddenError, InvalidError, RateLimitedError
 from apps.eventlog.events import Batch
@@ -335,6 +335,16 @@ async def test_a_subscription_while_the_store_is_down(served: World) -> None:
         assert (error["id"], error["code"], error["retry_after"]) == (1, "unavailable", 1)
         served.store.down = False
         assert (await client.subscribe(c_1=None))["streams"]["c:1"]["seq"] == 0
+
+
+async def test_a_session_revoked_after_its_proof_gets_no_hello(served: World, hub: Hub) -> None:
+    """The revocation was told while nobody here listened for it: after the proof, before the socket joined."""
+    served.revoked.add(99)
+    async with served.client("user.1.99") as client:
+        with pytest.raises(ConnectionClosed):
+            await client.next()
+        assert client.connection.close_code == 4410
+    assert not hub.users
 
 
 async def test_the_session_is_revoked(served: World) -> None:

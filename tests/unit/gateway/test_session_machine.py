@@ -63,7 +63,6 @@ class SimulatedWorld(World):
         super().__init__(broadcast=wire)
         self.members = {channel: set(USERS) for channel in CHANNELS}
         self.left_at: dict[tuple[int, str], int] = {}
-        self.revoked: set[int] = set()
         self.posting = "up"  # "down": refused; "dumb": done, but nobody hears so
         self.known: dict[tuple[int, str], int] = {}
 
@@ -339,6 +338,10 @@ class Sessions(RuleBasedStateMachine):
     async def of_token(self, token: str) -> Principal:
         await asyncio.sleep(0.01)
         return self.world.principal(token)
+
+    async def ended(self, proof_id: int) -> bool:
+        await asyncio.sleep(0.01)
+        return proof_id in self.world.revoked
 
     async def start(self) -> None:
         for hub in self.hubs:
