@@ -4,6 +4,7 @@ COPY frontend/package.json frontend/package-lock.json ./
 COPY frontend/client/package.json client/
 RUN npm ci --no-audit --no-fund
 COPY frontend/ ./
+COPY locale/ ../locale/
 RUN npm run build
 
 FROM python:3.11-slim

@@ -11,7 +11,7 @@ export PORT ?= 8000
 export PROFILE
 BIN := .venv/bin
 NODE_PATHS := PATH="$(CURDIR)/.make/node/bin:$$PATH"
-FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) $(wildcard locale/*/LC_MESSAGES/djangojs.po)
 
 .PHONY: help
 help: ## Say what each target does

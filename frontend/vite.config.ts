@@ -2,13 +2,14 @@ import { fileURLToPath } from "node:url";
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
 import { mock } from "./mock/server.ts";
+import { gettext } from "./scripts/gettext.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig(({ command, mode }) => ({
   root: at("app"),
   base: command === "build" ? "/static/dist/" : "/",
-  plugins: [solid(), ...(mode === "mock" ? [mock()] : [])],
+  plugins: [solid(), gettext(), ...(mode === "mock" ? [mock()] : [])],
   resolve: { alias: { "@slackclone/client": at("client/src/index.ts") } },
   build: {
     outDir: at("../static/dist"),
@@ -21,7 +22,7 @@ export default defineConfig(({ command, mode }) => ({
     chunkSizeWarningLimit: 800,
     rolldownOptions: { input: at("app/src/main.tsx") },
   },
-  server: { port: 5173, strictPort: true },
+  server: { port: 5173, strictPort: true, fs: { allow: [at("."), at("../locale")] } },
   test: {
     root: at("."),
     testTimeout: 30_000, // the machine may be busy with other suites

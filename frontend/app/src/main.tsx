@@ -1,5 +1,6 @@
 import { render } from "solid-js/web";
 import { App } from "./App";
+import { speak } from "./i18n";
 import "./styles/app.css";
 import "./styles/presence.css";
 import "./styles/timeline.css";
@@ -8,4 +9,5 @@ import "./styles/overlays.css";
 import "./styles/notify.css";
 
 const root = document.getElementById("app");
-if (root) render(() => <App />, root);
+// The server wrote the person's language on the page.
+if (root) void speak(document.documentElement.lang || "en").then(() => render(() => <App />, root));
