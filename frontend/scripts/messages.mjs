@@ -8,7 +8,16 @@ import { parseSync } from "vite";
 
 const top = fileURLToPath(new URL("../..", import.meta.url));
 const sources = ["frontend/app/src", "frontend/client/src"];
-const SHOWN = new Set(["alt", "aria-description", "aria-label", "heading", "hint", "label", "placeholder", "title"]);
+const SHOWN = new Set([
+  "alt",
+  "aria-description",
+  "aria-label",
+  "heading",
+  "hint",
+  "label",
+  "placeholder",
+  "title",
+]);
 const LETTERS = /\p{L}{2}/u;
 /** A string of the code with a space in it and a capital first is a sentence, thus for people. */
 const SENTENCE = /^\p{Lu}[\p{L}'’]* \S/u;
@@ -32,7 +41,8 @@ function note(place, text, plural, context) {
   const key = context ? `${context}\u0004${text}` : text;
   const entry = found.get(key) ?? { text, context, plural, places: new Set() };
   if (plural) {
-    if (entry.plural && entry.plural !== plural) problems.push(`${place}: "${text}" has another plural elsewhere`);
+    if (entry.plural && entry.plural !== plural)
+      problems.push(`${place}: "${text}" has another plural elsewhere`);
     entry.plural = plural;
   }
   entry.places.add(place.replace(/:\d+$/, ""));
@@ -54,7 +64,8 @@ function read(path) {
   const lines = [...code.matchAll(/\n/g)].map((match) => match.index);
   const at = (node) => `${path}:${lines.filter((line) => line < node.start).length + 1}`;
   const unmarked = (node) => code.slice(0, node.start).split("\n").at(-1).includes("i18n: not shown");
-  const raw = (node, text) => unmarked(node) || problems.push(`${at(node)}: ${JSON.stringify(text)} goes round gettext`);
+  const raw = (node, text) =>
+    unmarked(node) || problems.push(`${at(node)}: ${JSON.stringify(text)} goes round gettext`);
 
   function walk(node, inFunction, parent) {
     if (!node || typeof node !== "object") return;
@@ -141,7 +152,8 @@ function bring(path) {
       // A form for one may say "a" where the others have the number.
       if (entry.plural ? lost(entry.text.replace("{count}", ""), form) : lost(entry.text, form))
         problems.push(`${name}: ${said} loses a placeholder`);
-      if (unknown(entry.text + (entry.plural ?? ""), form)) problems.push(`${name}: ${said} has an unknown placeholder`);
+      if (unknown(entry.text + (entry.plural ?? ""), form))
+        problems.push(`${name}: ${said} has an unknown placeholder`);
     }
     const comments = { reference: [...entry.places].sort().join("\n") };
     if (old?.comments?.translator) comments.translator = old.comments.translator;

@@ -16,6 +16,7 @@ import { Rail, Sidebar } from "./components/Sidebar";
 import { ThreadsView } from "./components/ThreadsView";
 import { Skeleton } from "./components/Timeline";
 import { Toasts } from "./components/Toasts";
+import { t } from "./i18n";
 import { href, navigate, route } from "./router";
 import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
@@ -104,16 +105,16 @@ export function App(): JSX.Element {
   return (
     <>
       <a class="skip-link" href="#main">
-        Skip to the messages
+        {t("Skip to the messages")}
       </a>
       <Banner />
       <Switch fallback={<Splash />}>
         <Match when={state.boot === "error"}>
           <main class="full empty" id="main">
-            <h1>slackclone can't be reached</h1>
-            <p class="muted">Check your connection, then try again.</p>
+            <h1>{t("slackclone can't be reached")}</h1>
+            <p class="muted">{t("Check your connection, then try again.")}</p>
             <button type="button" class="btn btn-primary" onClick={() => location.reload()}>
-              Try again
+              {t("Try again")}
             </button>
           </main>
         </Match>
@@ -141,7 +142,7 @@ export function App(): JSX.Element {
                 <button
                   type="button"
                   class="scrim"
-                  aria-label="Close the sidebar"
+                  aria-label={t("Close the sidebar")}
                   onClick={() => setDrawer(false)}
                 />
               </Show>
@@ -203,7 +204,7 @@ function Splash(): JSX.Element {
   return (
     <div class="full splash" role="status">
       <span class="brand">slackclone</span>
-      <span class="visually-hidden">Loading</span>
+      <span class="visually-hidden">{t("Loading")}</span>
     </div>
   );
 }

@@ -4,6 +4,7 @@ import type { Editor } from "@tiptap/core";
 import { createResource, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { Icon, type IconName } from "../components/Icon";
+import { t } from "../i18n";
 import { href, navigate } from "../router";
 import { rest, socket } from "../state/session";
 import { labelOf, memberOf, myId, nameOf, state, titleOf } from "../state/store";
@@ -90,7 +91,7 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
       element,
       provider: mine,
       nameOf: (userId) => nameOf(channel.workspace_id, userId),
-      label: `Canvas of ${labelOf(channel)}`,
+      label: t("Canvas of {channel}", { channel: labelOf(channel) }),
       onChange: () => setRevision((n) => n + 1),
     });
     void mine.loaded.then(() => editor?.setEditable(mayEdit(), false));
@@ -110,10 +111,10 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
   };
   const status = () => {
     const now = shown();
-    if (now?.refused === "too_large") return "This canvas is full";
-    if (now?.refused) return "You can't open this canvas";
+    if (now?.refused === "too_large") return t("This canvas is full");
+    if (now?.refused) return t("You can't open this canvas");
     if (!now?.online) return mayEdit() ? "Offline: kept in this browser" : "Offline";
-    if (!now.canEdit) return "Only to read";
+    if (!now.canEdit) return t("Only to read");
     return now.saved ? "Saved" : "Saving…";
   };
   const active = (tool: Tool) => {
@@ -128,13 +129,13 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
   };
   const copy = async () => {
     await copyText(await rest.canvas.markdown(props.channel.id));
-    toast("Copied as Markdown.");
+    toast(t("Copied as Markdown."));
   };
 
   return (
     <aside
       class="thread canvas"
-      aria-label="Canvas"
+      aria-label={t("Canvas")}
       data-testid="canvas-pane"
       onKeyDown={(event) => {
         if (event.key === "Escape" && !event.defaultPrevented) {
@@ -145,7 +146,7 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
     >
       <header class="pane-head">
         <div class="pane-title">
-          <h2>Canvas</h2>
+          <h2>{t("Canvas")}</h2>
           <span class="muted clip" role="status" data-testid="canvas-status">
             {status()}
           </span>
@@ -172,24 +173,24 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
           </Show>
         </div>
         <DropdownMenu modal={false} placement="bottom-end" gutter={4}>
-          <DropdownMenu.Trigger class="tool" aria-label="More about this canvas">
+          <DropdownMenu.Trigger class="tool" aria-label={t("More about this canvas")}>
             <Icon name="dots" />
           </DropdownMenu.Trigger>
           <DropdownMenu.Portal>
             <DropdownMenu.Content class="menu">
               <DropdownMenu.Item class="menu-item" onSelect={() => setOlder(true)}>
-                <Icon name="history" size={16} /> Earlier versions
+                <Icon name="history" size={16} /> {t("Earlier versions")}
               </DropdownMenu.Item>
               <DropdownMenu.Item class="menu-item" onSelect={() => void copy().catch(toastError)}>
-                <Icon name="copy" size={16} /> Copy as Markdown
+                <Icon name="copy" size={16} /> {t("Copy as Markdown")}
               </DropdownMenu.Item>
               <DropdownMenu.Item class="menu-item" onSelect={() => download()}>
-                <Icon name="arrowDown" size={16} /> Download as Markdown
+                <Icon name="arrowDown" size={16} /> {t("Download as Markdown")}
               </DropdownMenu.Item>
             </DropdownMenu.Content>
           </DropdownMenu.Portal>
         </DropdownMenu>
-        <button type="button" class="tool" aria-label="Close the canvas" onClick={close}>
+        <button type="button" class="tool" aria-label={t("Close the canvas")} onClick={close}>
           <Icon name="x" />
         </button>
       </header>
@@ -198,7 +199,7 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
       </Show>
       <div class="canvas-body" classList={{ "canvas-hidden": older() }}>
         <Show when={mayEdit()}>
-          <div class="canvas-tools" role="toolbar" aria-label="Format">
+          <div class="canvas-tools" role="toolbar" aria-label={t("Format")}>
             <For each={TOOLS}>
               {(tool) => (
                 <button
@@ -223,8 +224,8 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
 }
 
 function present(people: readonly Id[], workspaceId: Id): string {
-  if (people.length === 0) return "Nobody else is here";
-  return `Here too: ${people.map((id) => nameOf(workspaceId, id)).join(", ")}`;
+  if (people.length === 0) return t("Nobody else is here");
+  return t("Here too: {names}", { names: people.map((id) => nameOf(workspaceId, id)).join(", ") });
 }
 
 function Versions(props: { channel: Channel; canRestore: boolean; onClose: () => void }): JSX.Element {
@@ -239,7 +240,7 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
     setBusy(true);
     try {
       await rest.canvas.restore(props.channel.id, version.n);
-      toast("The canvas is as it was then. What it was before is among the versions.");
+      toast(t("The canvas is as it was then. What it was before is among the versions."));
       props.onClose();
     } catch (error) {
       toastError(error);
@@ -249,18 +250,18 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
   const editors = (version: CanvasVersion) =>
     version.editors.map((id) => nameOf(props.channel.workspace_id, id)).join(", ");
   return (
-    <section class="canvas-versions" aria-label="Earlier versions">
+    <section class="canvas-versions" aria-label={t("Earlier versions")}>
       <button type="button" class="btn btn-sm" onClick={props.onClose}>
-        <Icon name="chevronLeft" size={16} /> Back to the canvas
+        <Icon name="chevronLeft" size={16} /> {t("Back to the canvas")}
       </button>
-      <Show when={!versions.loading} fallback={<p class="muted">Loading…</p>}>
+      <Show when={!versions.loading} fallback={<p class="muted">{t("Loading…")}</p>}>
         <Show
           when={!versions.error}
           fallback={
             <p class="muted">
               The versions did not load.{" "}
               <button type="button" class="btn btn-sm" onClick={() => void refetch()}>
-                Try again
+                {t("Try again")}
               </button>
             </p>
           }
@@ -268,7 +269,9 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
           <Show
             when={(versions() ?? []).length > 0}
             fallback={
-              <p class="muted">None yet. One is kept after a while of writing, and before a pause ends.</p>
+              <p class="muted">
+                {t("None yet. One is kept after a while of writing, and before a pause ends.")}
+              </p>
             }
           >
             <ul>
@@ -286,7 +289,7 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
                     </button>
                     <Show when={chosen()?.n === version.n}>
                       <pre class="canvas-preview">
-                        {text.error ? "It did not load." : (text() ?? "Loading…")}
+                        {text.error ? t("It did not load.") : (text() ?? t("Loading…"))}
                       </pre>
                       <Show when={props.canRestore}>
                         <button
@@ -295,7 +298,7 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
                           disabled={busy()}
                           onClick={() => void restore(version)}
                         >
-                          Go back to this version
+                          {t("Go back to this version")}
                         </button>
                       </Show>
                     </Show>

@@ -4,6 +4,7 @@ import { TaskItem, TaskList } from "@tiptap/extension-list";
 import { Placeholder } from "@tiptap/extensions";
 import { StarterKit } from "@tiptap/starter-kit";
 import { yCursorPlugin } from "@tiptap/y-tiptap";
+import { t } from "../i18n";
 import type { CanvasProvider, Person } from "./provider";
 
 const HUES = [8, 32, 90, 150, 190, 220, 262, 320];
@@ -51,7 +52,7 @@ export function createEditor(options: {
       }),
       TaskList,
       TaskItem.configure({ nested: true }),
-      Placeholder.configure({ placeholder: "Write something everyone here should find again…" }),
+      Placeholder.configure({ placeholder: t("Write something everyone here should find again…") }),
       Collaboration.configure({ document: provider.doc, field: "default" }),
       carets,
     ],

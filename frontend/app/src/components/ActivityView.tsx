@@ -1,5 +1,6 @@
 import type { Happening, Id } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
+import { t } from "../i18n";
 import { rest } from "../state/session";
 import { labelOf, nameOf, state } from "../state/store";
 import { showMessages } from "../state/timelines";
@@ -69,18 +70,23 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
   };
 
   return (
-    <main class="main" id="main" aria-label="Activity" data-testid="activity-view">
+    <main class="main" id="main" aria-label={t("Activity")} data-testid="activity-view">
       <header class="channel-head">
         <Show when={isPhone()}>
-          <button type="button" class="tool" aria-label="Open the sidebar" onClick={() => setDrawer(true)}>
+          <button
+            type="button"
+            class="tool"
+            aria-label={t("Open the sidebar")}
+            onClick={() => setDrawer(true)}
+          >
             <Icon name="chevronLeft" size={20} />
           </button>
         </Show>
         <div class="channel-head-text">
-          <h1 class="plain-title">Activity</h1>
+          <h1 class="plain-title">{t("Activity")}</h1>
         </div>
       </header>
-      <div class="activity-filters" role="group" aria-label="Show">
+      <div class="activity-filters" role="group" aria-label={t("Show")}>
         <For each={FILTERS}>
           {(one) => (
             <button
@@ -101,9 +107,9 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
             when={status() !== "error"}
             fallback={
               <div class="empty">
-                <h2>This did not load</h2>
+                <h2>{t("This did not load")}</h2>
                 <button type="button" class="btn" onClick={() => void load(false)}>
-                  <Icon name="refresh" size={16} /> Try again
+                  <Icon name="refresh" size={16} /> {t("Try again")}
                 </button>
               </div>
             }
@@ -115,7 +121,7 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
                   <div class="empty-art">
                     <Icon name="at" size={34} />
                   </div>
-                  <h2>Nothing yet</h2>
+                  <h2>{t("Nothing yet")}</h2>
                   <p class="muted">{EMPTY[filter()]}</p>
                 </div>
               }
@@ -131,7 +137,7 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
                       {ago(happening.at, now())}
                     </span>
                     <button type="button" class="btn btn-sm btn-ghost" onClick={() => open(happening)}>
-                      Show
+                      {t("Show")}
                     </button>
                   </header>
                   <MessageRow id={happening.message.message_id} head />
@@ -140,7 +146,7 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
             </For>
             <Show when={next()}>
               <button type="button" class="btn btn-block" onClick={() => void load(true)}>
-                Show more
+                {t("Show more")}
               </button>
             </Show>
           </Show>

@@ -1,4 +1,5 @@
 import { For, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import type { createUploads } from "../state/uploads";
 import { sizeOf } from "../text/size";
 import { Icon } from "./Icon";
@@ -7,7 +8,7 @@ import { Icon } from "./Icon";
 export function Attachments(props: { uploads: ReturnType<typeof createUploads> }): JSX.Element {
   return (
     <Show when={props.uploads.items.length > 0}>
-      <ul class="attachments" aria-label="Files to send">
+      <ul class="attachments" aria-label={t("Files to send")}>
         <For each={props.uploads.items}>
           {(item) => (
             <li
@@ -35,14 +36,18 @@ export function Attachments(props: { uploads: ReturnType<typeof createUploads> }
                   </span>
                 </Show>
                 <Show when={item.state === "sending"}>
-                  <progress max={item.file.size} value={item.sent} aria-label={`Uploading ${item.name}`} />
+                  <progress
+                    max={item.file.size}
+                    value={item.sent}
+                    aria-label={t("Uploading {name}", { name: item.name })}
+                  />
                 </Show>
               </span>
               <Show when={item.state === "failed"}>
                 <button
                   type="button"
                   class="tool tool-sm"
-                  aria-label={`Try ${item.name} again`}
+                  aria-label={t("Try {name} again", { name: item.name })}
                   onClick={() => props.uploads.retry(item.key)}
                 >
                   <Icon name="refresh" size={16} />
@@ -51,7 +56,7 @@ export function Attachments(props: { uploads: ReturnType<typeof createUploads> }
               <button
                 type="button"
                 class="tool tool-sm"
-                aria-label={`Remove ${item.name}`}
+                aria-label={t("Remove {name}", { name: item.name })}
                 onClick={() => props.uploads.cancel(item.key)}
               >
                 <Icon name="x" size={16} />

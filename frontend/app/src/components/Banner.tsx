@@ -1,4 +1,5 @@
 import { createEffect, createSignal, type JSX, on, onCleanup, Show } from "solid-js";
+import { t } from "../i18n";
 import { socket } from "../state/session";
 import { state } from "../state/store";
 import { Icon } from "./Icon";
@@ -35,14 +36,14 @@ export function Banner(): JSX.Element {
 
   const waiting = () => Object.values(state.pending).filter((one) => one.state === "queued").length;
   const text = () => {
-    if (state.connection.name === "closed") return "This page is no longer connected.";
+    if (state.connection.name === "closed") return t("This page is no longer connected.");
     if (!state.everOpen) return "Connecting…";
     const count = waiting();
     const promise =
       count > 0
         ? `${count} ${count === 1 ? "message" : "messages"} will be sent when you are back.`
-        : "What you write will be sent when you are back.";
-    return `You are offline. ${promise}`;
+        : t("What you write will be sent when you are back.");
+    return t("You are offline. {promise}", { promise });
   };
 
   return (
@@ -64,20 +65,20 @@ export function Banner(): JSX.Element {
             fallback={
               <Show when={state.connection.name === "waiting"}>
                 <button type="button" class="link-button" onClick={() => socket.wake()}>
-                  Try now
+                  {t("Try now")}
                 </button>
               </Show>
             }
           >
             <button type="button" class="link-button" onClick={() => location.reload()}>
-              Reload
+              {t("Reload")}
             </button>
           </Show>
         </div>
       </Show>
       <Show when={back() && !troubled()}>
         <div class="banner banner-back">
-          <Icon name="check" size={16} /> Back online
+          <Icon name="check" size={16} /> {t("Back online")}
         </div>
       </Show>
     </div>

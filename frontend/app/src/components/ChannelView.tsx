@@ -11,6 +11,7 @@ import {
   Suspense,
   Switch,
 } from "solid-js";
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import { isStarred, toggleStar } from "../state/desk";
 import { isMuted } from "../state/notify";
@@ -66,14 +67,14 @@ export function ChannelView(): JSX.Element {
       <Match when={channel()}>{(found) => <Shown channel={found()} />}</Match>
       <Match when={missing() !== null && missing() === route().channel}>
         <main class="main empty" id="main">
-          <h2>This channel can't be found</h2>
-          <p class="muted">It may be gone, or it is private and you are not in it.</p>
+          <h2>{t("This channel can't be found")}</h2>
+          <p class="muted">{t("It may be gone, or it is private and you are not in it.")}</p>
           <button
             type="button"
             class="btn"
             onClick={() => navigate(href({ workspace: route().workspace ?? "" }), { replace: true })}
           >
-            Back to the workspace
+            {t("Back to the workspace")}
           </button>
         </main>
       </Match>
@@ -91,11 +92,11 @@ function Shown(props: { channel: Channel }): JSX.Element {
         <Foot channel={props.channel} />
       </main>
       <Show when={thread()} keyed>
-        {(id) => <ThreadPane parentId={id} channelId={props.channel.id} onBackLabel="Close thread" />}
+        {(id) => <ThreadPane parentId={id} channelId={props.channel.id} onBackLabel={t("Close thread")} />}
       </Show>
       <Show when={route().canvas ? props.channel.id : null} keyed>
         {(_id) => (
-          <Suspense fallback={<aside class="thread" aria-label="Canvas" aria-busy="true" />}>
+          <Suspense fallback={<aside class="thread" aria-label={t("Canvas")} aria-busy="true" />}>
             <CanvasPane channel={props.channel} />
           </Suspense>
         )}
@@ -114,7 +115,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
         <button
           type="button"
           class="tool"
-          aria-label="Open the sidebar"
+          aria-label={t("Open the sidebar")}
           aria-expanded={drawer()}
           onClick={() => setDrawer(true)}
         >
@@ -127,7 +128,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
             type="button"
             class="channel-name"
             data-testid="channel-name"
-            title="Show the details"
+            title={t("Show the details")}
             onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
           >
             <ChannelGlyph channel={props.channel} />
@@ -136,7 +137,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           </button>
         </h1>
         <Show when={props.channel.archived}>
-          <span class="tag">Archived</span>
+          <span class="tag">{t("Archived")}</span>
         </Show>
         <Show
           when={!isDirect(props.channel)}
@@ -148,16 +149,16 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
             data-testid="channel-topic"
             onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
           >
-            {props.channel.topic || (props.channel.is_member && !isPhone() ? "Add a topic" : "")}
+            {props.channel.topic || (props.channel.is_member && !isPhone() ? t("Add a topic") : "")}
           </button>
         </Show>
       </div>
       <button
         type="button"
         class="tool"
-        aria-label={starred() ? "Unstar" : "Star"}
+        aria-label={starred() ? t("Unstar") : t("Star")}
         aria-pressed={starred()}
-        data-tip={starred() ? "Unstar" : "Star"}
+        data-tip={starred() ? t("Unstar") : t("Star")}
         data-tip-side="bottom"
         data-testid="star"
         classList={{ "tool-starred": starred() }}
@@ -179,8 +180,8 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
       <button
         type="button"
         class="tool"
-        aria-label="Canvas"
-        data-tip="Canvas"
+        aria-label={t("Canvas")}
+        data-tip={t("Canvas")}
         aria-pressed={route().canvas}
         data-testid="channel-canvas"
         onClick={() =>
@@ -199,8 +200,8 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
         <button
           type="button"
           class="tool"
-          aria-label={isMuted(props.channel.id) ? "Notifications: muted" : "Notifications"}
-          data-tip="Notifications"
+          aria-label={isMuted(props.channel.id) ? t("Notifications: muted") : t("Notifications")}
+          data-tip={t("Notifications")}
           data-tip-side="bottom"
           data-testid="channel-bell"
           onClick={() => openDialog({ name: "channel-notifications", channelId: props.channel.id })}
@@ -243,7 +244,7 @@ function Foot(props: { channel: Channel }): JSX.Element {
       <Match when={props.channel.archived}>
         <div class="foot-note">
           <Icon name="archive" size={18} />
-          <span>This channel is archived. It can be read, but nothing new can be posted.</span>
+          <span>{t("This channel is archived. It can be read, but nothing new can be posted.")}</span>
         </div>
       </Match>
       <Match when={!props.channel.is_member}>
@@ -257,14 +258,14 @@ function Foot(props: { channel: Channel }): JSX.Element {
             disabled={busy()}
             onClick={() => void run(() => joinChannel(props.channel))}
           >
-            Join channel
+            {t("Join channel")}
           </button>
         </div>
       </Match>
       <Match when={!canPost(props.channel)}>
         <div class="foot-note" data-testid="announcements">
           <Icon name="lock" size={18} />
-          <span>This channel is for announcements: admins post here. You can reply in threads.</span>
+          <span>{t("This channel is for announcements: admins post here. You can reply in threads.")}</span>
         </div>
       </Match>
       <Match when={true}>
@@ -273,8 +274,8 @@ function Foot(props: { channel: Channel }): JSX.Element {
             <Composer
               channelId={id}
               mode="channel"
-              label={`Message ${labelOf(props.channel)}`}
-              placeholder={`Message ${labelOf(props.channel)}`}
+              label={t("Message {channel}", { channel: labelOf(props.channel) })}
+              placeholder={t("Message {channel}", { channel: labelOf(props.channel) })}
               onSchedule={(text, sent) =>
                 openDialog({ name: "schedule", channelId: id, threadId: null, text, sent })
               }
@@ -297,18 +298,18 @@ export function Landing(props: { workspaceId: Id }): JSX.Element {
       <div class="empty-art">
         <Icon name="message" size={34} />
       </div>
-      <h2>Nothing to show yet</h2>
-      <p class="muted">Join a channel, or write to somebody.</p>
+      <h2>{t("Nothing to show yet")}</h2>
+      <p class="muted">{t("Join a channel, or write to somebody.")}</p>
       <div class="intro-actions">
         <button type="button" class="btn" onClick={() => openDialog({ name: "browse-channels" })}>
-          <Icon name="hash" size={16} /> Browse channels
+          <Icon name="hash" size={16} /> {t("Browse channels")}
         </button>
         <button type="button" class="btn btn-primary" onClick={() => openDialog({ name: "new-dm" })}>
-          <Icon name="compose" size={16} /> New message
+          <Icon name="compose" size={16} /> {t("New message")}
         </button>
       </div>
       <Show when={state.workspaces[props.workspaceId]?.role === "guest"}>
-        <p class="hint">You are a guest here: ask whoever invited you to add you to a channel.</p>
+        <p class="hint">{t("You are a guest here: ask whoever invited you to add you to a channel.")}</p>
       </Show>
     </main>
   );

@@ -1,5 +1,6 @@
 import { ApiError, type Id, type Member } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
+import { t } from "../i18n";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
 import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
@@ -284,8 +285,8 @@ export function Composer(props: ComposerProps): JSX.Element {
         member,
       }));
     const groups = [
-      { handle: "channel", hint: "Everybody in this channel" },
-      { handle: "here", hint: "Everybody here who is online" },
+      { handle: "channel", hint: t("Everybody in this channel") },
+      { handle: "here", hint: t("Everybody here who is online") },
     ]
       .filter((group) => word && group.handle.startsWith(word))
       .map((group) => ({
@@ -400,7 +401,7 @@ export function Composer(props: ComposerProps): JSX.Element {
     { icon: "list", label: "List", run: () => prefixLines("- ") },
     { icon: "quote", label: "Quote", run: () => prefixLines("> ") },
     { icon: "code", label: "Code", run: () => wrap("`") },
-    { icon: "codeBlock", label: "Code block", run: () => wrap("```\n", "\n```") },
+    { icon: "codeBlock", label: t("Code block"), run: () => wrap("```\n", "\n```") },
   ];
 
   const tooLong = () => text().length - MAX_CHARS;
@@ -410,7 +411,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   return (
     <div
       role="group"
-      aria-label="Composer"
+      aria-label={t("Composer")}
       class="composer"
       classList={{
         "composer-edit": props.mode === "edit",
@@ -422,7 +423,7 @@ export function Composer(props: ComposerProps): JSX.Element {
       onDrop={(event) => takeFiles(event, event.dataTransfer)}
     >
       <Show when={choices().length > 0}>
-        <div class="completion" id={listId} role="listbox" aria-label="Suggestions">
+        <div class="completion" id={listId} role="listbox" aria-label={t("Suggestions")}>
           <For each={choices()}>
             {(choice, index) => (
               <div
@@ -479,7 +480,7 @@ export function Composer(props: ComposerProps): JSX.Element {
           }}
         />
         <div class="composer-bar">
-          <div class="composer-marks" role="toolbar" aria-label="Formatting">
+          <div class="composer-marks" role="toolbar" aria-label={t("Formatting")}>
             <For each={marks}>
               {(mark) => (
                 <button
@@ -511,8 +512,8 @@ export function Composer(props: ComposerProps): JSX.Element {
               <button
                 type="button"
                 class="tool tool-sm"
-                aria-label="Attach files"
-                data-tip="Attach files"
+                aria-label={t("Attach files")}
+                data-tip={t("Attach files")}
                 onClick={() => picker.click()}
               >
                 <Icon name="paperclip" size={17} />
@@ -521,8 +522,8 @@ export function Composer(props: ComposerProps): JSX.Element {
             <button
               type="button"
               class="tool tool-sm"
-              aria-label="Mention somebody"
-              data-tip="Mention"
+              aria-label={t("Mention somebody")}
+              data-tip={t("Mention")}
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => {
                 area.focus();
@@ -536,8 +537,8 @@ export function Composer(props: ComposerProps): JSX.Element {
             <button
               type="button"
               class="tool tool-sm"
-              aria-label="Emoji"
-              data-tip="Emoji"
+              aria-label={t("Emoji")}
+              data-tip={t("Emoji")}
               onClick={(event) => pickEmoji({ anchor: event.currentTarget, pick: insert })}
             >
               <Icon name="smile" size={17} />
@@ -556,8 +557,8 @@ export function Composer(props: ComposerProps): JSX.Element {
                   <button
                     type="button"
                     class="tool tool-sm"
-                    aria-label="Send later"
-                    data-tip="Send later"
+                    aria-label={t("Send later")}
+                    data-tip={t("Send later")}
                     disabled={!canSend()}
                     onPointerDown={(event) => event.preventDefault()}
                     onClick={() => props.onSchedule?.(area.value.trim(), cleared)}
@@ -569,8 +570,8 @@ export function Composer(props: ComposerProps): JSX.Element {
                   type="button"
                   class="send"
                   classList={{ "send-ready": canSend() }}
-                  aria-label="Send message"
-                  data-tip="Send"
+                  aria-label={t("Send message")}
+                  data-tip={t("Send")}
                   disabled={!canSend()}
                   onPointerDown={(event) => event.preventDefault()}
                   onClick={submit}
@@ -581,10 +582,10 @@ export function Composer(props: ComposerProps): JSX.Element {
             }
           >
             <button type="button" class="btn btn-sm btn-ghost" onClick={() => props.onCancel?.()}>
-              Cancel
+              {t("Cancel")}
             </button>
             <button type="button" class="btn btn-sm btn-primary" disabled={!canSend()} onClick={submit}>
-              Save
+              {t("Save")}
             </button>
           </Show>
         </div>

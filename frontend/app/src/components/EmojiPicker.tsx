@@ -1,4 +1,5 @@
 import { createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
+import { t } from "../i18n";
 import { emojiRequest, pickEmoji } from "../state/ui";
 import { allEmoji, type Emoji, findEmoji, loadEmoji, recentEmoji, usedEmoji } from "../text/emoji";
 
@@ -26,7 +27,7 @@ export default function EmojiPicker(): JSX.Element {
     }
     return [
       {
-        name: "Often used",
+        name: t("Often used"),
         emoji: [...recent].map((e) => all.find((one) => one.emoji === e)).filter((e) => !!e),
       },
       ...[...byCategory].map(([name, emoji]) => ({ name, emoji })),
@@ -109,7 +110,7 @@ export default function EmojiPicker(): JSX.Element {
       ref={panel}
       class="emoji-picker"
       role="dialog"
-      aria-label="Choose an emoji"
+      aria-label={t("Choose an emoji")}
       tabIndex={-1}
       data-testid="emoji-picker"
       onKeyDown={walk}
@@ -118,18 +119,18 @@ export default function EmojiPicker(): JSX.Element {
         ref={search}
         class="input"
         type="search"
-        placeholder="Search emoji"
-        aria-label="Search emoji"
+        placeholder={t("Search emoji")}
+        aria-label={t("Search emoji")}
         onInput={(event) => setQuery(event.currentTarget.value)}
       />
       <div class="emoji-scroll">
-        <Show when={allEmoji()} fallback={<p class="side-empty">Loading…</p>}>
+        <Show when={allEmoji()} fallback={<p class="side-empty">{t("Loading…")}</p>}>
           <For each={groups()}>
             {(group) => (
               <section>
                 <h3>{group.name}</h3>
                 <div class="emoji-grid">
-                  <For each={group.emoji} fallback={<p class="side-empty">Nothing found.</p>}>
+                  <For each={group.emoji} fallback={<p class="side-empty">{t("Nothing found.")}</p>}>
                     {(one) => (
                       <button
                         type="button"
@@ -151,7 +152,7 @@ export default function EmojiPicker(): JSX.Element {
         </Show>
       </div>
       <footer class="emoji-foot">
-        <Show when={hinted()} fallback={<span class="muted">Pick an emoji</span>}>
+        <Show when={hinted()} fallback={<span class="muted">{t("Pick an emoji")}</span>}>
           {(one) => (
             <>
               <span class="emoji-hint">{one().emoji}</span> :{one().names[0]}:

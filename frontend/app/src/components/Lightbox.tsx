@@ -1,5 +1,6 @@
 import type { FileInfo } from "@slackclone/client";
 import { createSignal, type JSX, onMount, Show } from "solid-js";
+import { t } from "../i18n";
 import { Icon } from "./Icon";
 
 /** Images large, one at a time; arrows go on, Escape closes. */
@@ -35,18 +36,28 @@ export default function Lightbox(props: {
           </span>
         </Show>
         <span class="grow" />
-        <a class="tool" href={file().url} download={file().name} aria-label={`Download ${file().name}`}>
+        <a
+          class="tool"
+          href={file().url}
+          download={file().name}
+          aria-label={t("Download {name}", { name: file().name })}
+        >
           <Icon name="download" size={20} />
         </a>
-        <button type="button" class="tool" aria-label="Close" onClick={() => dialog.close()}>
+        <button type="button" class="tool" aria-label={t("Close")} onClick={() => dialog.close()}>
           <Icon name="x" size={20} />
         </button>
       </header>
       <Show when={props.files.length > 1}>
-        <button type="button" class="tool lightbox-back" aria-label="Previous image" onClick={() => step(-1)}>
+        <button
+          type="button"
+          class="tool lightbox-back"
+          aria-label={t("Previous image")}
+          onClick={() => step(-1)}
+        >
           <Icon name="chevronLeft" size={28} />
         </button>
-        <button type="button" class="tool lightbox-on" aria-label="Next image" onClick={() => step(1)}>
+        <button type="button" class="tool lightbox-on" aria-label={t("Next image")} onClick={() => step(1)}>
           <Icon name="chevronLeft" size={28} />
         </button>
       </Show>

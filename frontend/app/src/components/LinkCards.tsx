@@ -1,5 +1,6 @@
 import type { LinkCard, Message } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
+import { t } from "../i18n";
 import { rest } from "../state/session";
 import { myId, state } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -75,7 +76,7 @@ export function LinkCards(props: { message: Message }): JSX.Element {
             <button
               type="button"
               class="tool tool-sm"
-              aria-label="Remove the preview"
+              aria-label={t("Remove the preview")}
               onClick={() => void remove()}
             >
               <Icon name="x" size={14} />

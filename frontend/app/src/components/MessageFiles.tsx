@@ -1,5 +1,6 @@
 import type { FileInfo } from "@slackclone/client";
 import { createSignal, For, type JSX, lazy, Show, Suspense } from "solid-js";
+import { t } from "../i18n";
 import { sizeOf } from "../text/size";
 import { Icon } from "./Icon";
 
@@ -19,7 +20,7 @@ export function MessageFiles(props: { files: readonly FileInfo[] }): JSX.Element
               <button
                 type="button"
                 class="files-image"
-                aria-label={`Show ${file.name}`}
+                aria-label={t("Show {name}", { name: file.name })}
                 style={{ "aspect-ratio": `${file.width} / ${file.height}` }}
                 onClick={() => setOpen(index())}
               >

@@ -1,6 +1,7 @@
 import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Id, Message } from "@slackclone/client";
 import { createSignal, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href } from "../router";
 import { toggleSaved } from "../state/desk";
 import { isPinned, pinOf, setPinned } from "../state/pins";
@@ -116,7 +117,7 @@ function Row(props: {
               {name()}
             </button>
             <Show when={isBot()}>
-              <span class="tag">Bot</span>
+              <span class="tag">{t("Bot")}</span>
             </Show>
             <a
               class="message-time"
@@ -144,7 +145,7 @@ function Row(props: {
             href={threadLink(props.message)}
             onClick={(event) => follow(event, threadLink(props.message))}
           >
-            <Icon name="thread" size={14} /> replied to a thread
+            <Icon name="thread" size={14} /> {t("replied to a thread")}
           </a>
         </Show>
         <Show
@@ -153,7 +154,7 @@ function Row(props: {
             <Composer
               channelId={props.message.channel_id}
               mode="edit"
-              label="Edit message"
+              label={t("Edit message")}
               initial={props.message.text}
               autofocus
               onSubmit={async (text) => {
@@ -163,7 +164,10 @@ function Row(props: {
             />
           }
         >
-          <Show when={!props.message.deleted} fallback={<p class="tombstone">This message was deleted.</p>}>
+          <Show
+            when={!props.message.deleted}
+            fallback={<p class="tombstone">{t("This message was deleted.")}</p>}
+          >
             <MessageBody message={props.message} />
             <Show when={props.message.files?.length ? props.message.files : null}>
               {(files) => <MessageFiles files={files()} />}
@@ -179,11 +183,11 @@ function Row(props: {
                 <button
                   type="button"
                   class="edited"
-                  title={`Edited ${full(at())}`}
-                  aria-label="Edited. Show the history"
+                  title={t("Edited {time}", { time: full(at()) })}
+                  aria-label={t("Edited. Show the history")}
                   onClick={() => openDialog({ name: "versions", messageId: props.message.message_id })}
                 >
-                  (edited)
+                  {t("(edited)")}
                 </button>
               )}
             </Show>
@@ -202,7 +206,7 @@ function Row(props: {
               {props.message.reply_count} {props.message.reply_count === 1 ? "reply" : "replies"}
             </strong>
             <Show when={props.message.last_reply_at}>
-              {(at) => <span class="muted">Last reply {ago(at(), now())}</span>}
+              {(at) => <span class="muted">{t("Last reply {ago}", { ago: ago(at(), now()) })}</span>}
             </Show>
           </a>
         </Show>
@@ -232,13 +236,13 @@ function Toolbar(props: {
   const parent = () => props.message.thread_id ?? props.message.message_id;
   const saved = () => state.saved[props.message.message_id] ?? false;
   return (
-    <div class="toolbar" role="toolbar" aria-label="Message actions">
+    <div class="toolbar" role="toolbar" aria-label={t("Message actions")}>
       <Show when={props.canAct}>
         <button
           type="button"
           class="tool"
-          aria-label="Add a reaction"
-          data-tip="React"
+          aria-label={t("Add a reaction")}
+          data-tip={t("React")}
           onClick={(event) =>
             pickEmoji({
               anchor: event.currentTarget.closest("article") ?? event.currentTarget,
@@ -253,8 +257,8 @@ function Toolbar(props: {
         <button
           type="button"
           class="tool"
-          aria-label="Reply in thread"
-          data-tip="Reply in thread"
+          aria-label={t("Reply in thread")}
+          data-tip={t("Reply in thread")}
           onClick={() => openThreadOf(props.message)}
         >
           <Icon name="thread" />
@@ -263,8 +267,8 @@ function Toolbar(props: {
       <button
         type="button"
         class="tool"
-        aria-label="Forward message"
-        data-tip="Forward"
+        aria-label={t("Forward message")}
+        data-tip={t("Forward")}
         onClick={() => openDialog({ name: "forward", messageId: props.message.message_id })}
       >
         <Icon name="forward" />
@@ -273,8 +277,8 @@ function Toolbar(props: {
         <button
           type="button"
           class="tool"
-          aria-label="Edit message"
-          data-tip="Edit"
+          aria-label={t("Edit message")}
+          data-tip={t("Edit")}
           onClick={() => setEditing(props.message.message_id)}
         >
           <Icon name="edit" />
@@ -284,31 +288,31 @@ function Toolbar(props: {
         type="button"
         class="tool"
         classList={{ "tool-starred": saved() }}
-        aria-label={saved() ? "Remove from saved" : "Save for later"}
+        aria-label={saved() ? t("Remove from saved") : t("Save for later")}
         aria-pressed={saved()}
-        data-tip={saved() ? "Saved" : "Save for later"}
+        data-tip={saved() ? t("Saved") : t("Save for later")}
         onClick={() => void toggleSaved(props.message)}
       >
         <Icon name="bookmark" />
       </button>
       <DropdownMenu modal={false} onOpenChange={props.onMenu} placement="bottom-end" gutter={4}>
-        <DropdownMenu.Trigger class="tool" aria-label="More actions" data-tip="More">
+        <DropdownMenu.Trigger class="tool" aria-label={t("More actions")} data-tip={t("More")}>
           <Icon name="dots" />
         </DropdownMenu.Trigger>
         <DropdownMenu.Portal>
           <DropdownMenu.Content class="menu">
             <DropdownMenu.Item class="menu-item" onSelect={() => void copyLink(props.message)}>
-              <Icon name="link" size={16} /> Copy link
+              <Icon name="link" size={16} /> {t("Copy link")}
             </DropdownMenu.Item>
             <DropdownMenu.Item
               class="menu-item"
-              onSelect={() => void copyText(props.message.text).then(() => toast("Text copied."))}
+              onSelect={() => void copyText(props.message.text).then(() => toast(t("Text copied.")))}
             >
-              <Icon name="copy" size={16} /> Copy text
+              <Icon name="copy" size={16} /> {t("Copy text")}
             </DropdownMenu.Item>
             <Show when={channel()?.is_member}>
               <DropdownMenu.Item class="menu-item" onSelect={() => void markUnread(props.message)}>
-                <Icon name="message" size={16} /> Mark unread from here
+                <Icon name="message" size={16} /> {t("Mark unread from here")}
               </DropdownMenu.Item>
             </Show>
             <DropdownMenu.Item
@@ -316,20 +320,20 @@ function Toolbar(props: {
               onSelect={() => void setFollowing(parent(), !state.following[parent()])}
             >
               <Icon name={state.following[parent()] ? "bellOff" : "bell"} size={16} />
-              {state.following[parent()] ? "Unfollow thread" : "Follow thread"}
+              {state.following[parent()] ? t("Unfollow thread") : t("Follow thread")}
             </DropdownMenu.Item>
             <DropdownMenu.Item
               class="menu-item"
               onSelect={() => openDialog({ name: "remind", messageId: props.message.message_id })}
             >
-              <Icon name="clock" size={16} /> Remind me…
+              <Icon name="clock" size={16} /> {t("Remind me…")}
             </DropdownMenu.Item>
             <Show when={props.canAct}>
               <DropdownMenu.Item
                 class="menu-item"
                 onSelect={() => void setPinned(props.message, !isPinned(props.message))}
               >
-                <Icon name="pin" size={16} /> {isPinned(props.message) ? "Unpin" : "Pin to the channel"}
+                <Icon name="pin" size={16} /> {isPinned(props.message) ? t("Unpin") : t("Pin to the channel")}
               </DropdownMenu.Item>
             </Show>
             <Show when={props.message.reactions.length > 0}>
@@ -337,7 +341,7 @@ function Toolbar(props: {
                 class="menu-item"
                 onSelect={() => openDialog({ name: "reactions", messageId: props.message.message_id })}
               >
-                <Icon name="smile" size={16} /> Who reacted
+                <Icon name="smile" size={16} /> {t("Who reacted")}
               </DropdownMenu.Item>
             </Show>
             <Show when={props.message.edited_at}>
@@ -345,7 +349,7 @@ function Toolbar(props: {
                 class="menu-item"
                 onSelect={() => openDialog({ name: "versions", messageId: props.message.message_id })}
               >
-                <Icon name="history" size={16} /> Edit history
+                <Icon name="history" size={16} /> {t("Edit history")}
               </DropdownMenu.Item>
             </Show>
             <Show when={canDelete() && props.canAct}>
@@ -354,7 +358,7 @@ function Toolbar(props: {
                 class="menu-item menu-item-danger"
                 onSelect={() => openDialog({ name: "delete-message", messageId: props.message.message_id })}
               >
-                <Icon name="trash" size={16} /> Delete message
+                <Icon name="trash" size={16} /> {t("Delete message")}
               </DropdownMenu.Item>
             </Show>
           </DropdownMenu.Content>
@@ -374,7 +378,7 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
           classList={{ "message-head": props.head, "message-failed": found().state === "failed" }}
           data-testid="pending-message"
           data-state={found().state}
-          aria-label={found().state === "failed" ? "Not sent" : "Being sent"}
+          aria-label={found().state === "failed" ? t("Not sent") : t("Being sent")}
         >
           <div class="message-gutter">
             <Show when={props.head}>
@@ -397,7 +401,9 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
                 <Show when={found().state === "queued"}>
                   <span class="pending-note">
                     <Icon name="clock" size={13} />
-                    {state.connection.name === "open" ? "Sending…" : "Will be sent when you are back online"}
+                    {state.connection.name === "open"
+                      ? t("Sending…")
+                      : t("Will be sent when you are back online")}
                   </span>
                 </Show>
               }
@@ -406,10 +412,10 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
                 <Icon name="warning" size={14} />
                 <span>Not sent{found().error ? `: ${found().error}` : "."}</span>
                 <button type="button" class="link-button" onClick={() => socket.retry(props.id)}>
-                  Try again
+                  {t("Try again")}
                 </button>
                 <button type="button" class="link-button" onClick={() => socket.discard(props.id)}>
-                  Discard
+                  {t("Discard")}
                 </button>
               </div>
             </Show>

@@ -1,5 +1,6 @@
 import type { Channel, EventFrame, Id } from "@slackclone/client";
 import { type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href } from "../router";
 import { nameOf } from "../state/store";
 import { clock, full } from "../text/time";
@@ -32,7 +33,7 @@ export function NoticeRow(props: { events: readonly EventFrame[]; channel: Chann
         <Show when={link()}>
           {(to) => (
             <a href={to()} onClick={(event) => follow(event, to())}>
-              See it
+              {t("See it")}
             </a>
           )}
         </Show>

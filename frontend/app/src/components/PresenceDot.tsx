@@ -1,5 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { presenceOf, presenceWords } from "../state/presence";
 
 /** Filled: online; a ring: away; grey: offline; with a z: does not want to be disturbed. */
@@ -25,7 +26,7 @@ export function StatusEmoji(props: { id: Id }): JSX.Element {
         <span
           class="status-emoji"
           role="img"
-          aria-label={`Status: ${found().text || found().emoji}`}
+          aria-label={t("Status: {text}", { text: found().text || found().emoji })}
           title={found().text || undefined}
           data-testid="status-emoji"
         >

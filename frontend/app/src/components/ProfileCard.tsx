@@ -1,4 +1,5 @@
 import { createMemo, type JSX, onCleanup, onMount, Show } from "solid-js";
+import { t } from "../i18n";
 import { presenceOf, presenceWords, pullPresence } from "../state/presence";
 import { memberOf, myId, nameOf } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -102,7 +103,7 @@ export default function ProfileCard(): JSX.Element {
                 openDialog({ name: "status" });
               }}
             >
-              <Icon name="smile" size={16} /> Set a status
+              <Icon name="smile" size={16} /> {t("Set a status")}
             </button>
           }
         >
@@ -114,7 +115,7 @@ export default function ProfileCard(): JSX.Element {
               void openDirect(workspaceId, [userId]).catch(toastError);
             }}
           >
-            <Icon name="message" size={16} /> Message
+            <Icon name="message" size={16} /> {t("Message")}
           </button>
         </Show>
       </div>

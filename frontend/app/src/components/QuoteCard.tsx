@@ -1,5 +1,6 @@
 import type { Id, Quote } from "@slackclone/client";
 import { type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href } from "../router";
 import { labelOf, nameOf, state } from "../state/store";
 import { date, full } from "../text/time";
@@ -24,7 +25,9 @@ export function QuoteCard(props: { quote: Quote; workspaceId: Id }): JSX.Element
       </header>
       <MessageBody message={{ text: props.quote.text, html: props.quote.html, mentions: [] }} />
       <footer class="muted">
-        <Show when={channel()}>{(found) => <>Said in {labelOf(found())} · </>}</Show>
+        <Show when={channel()}>
+          {(found) => <>{t("Said in {channel} · ", { channel: labelOf(found()) })}</>}
+        </Show>
         <a href={to()} title={full(props.quote.timestamp)} onClick={(event) => follow(event, to())}>
           {date(props.quote.timestamp)}
         </a>

@@ -1,5 +1,6 @@
 import type { Message, Reaction } from "@slackclone/client";
 import { For, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { myId, nameOf, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
 import { toggleReaction } from "../state/verbs";
@@ -18,7 +19,7 @@ export function Reactions(props: { message: Message; canReact: boolean }): JSX.E
   };
   return (
     <Show when={props.message.reactions.length > 0}>
-      <div class="reactions" role="group" aria-label="Reactions">
+      <div class="reactions" role="group" aria-label={t("Reactions")}>
         <For each={props.message.reactions}>
           {(reaction) => {
             const mine = () => reaction.user_ids.includes(myId());
@@ -45,7 +46,7 @@ export function Reactions(props: { message: Message; canReact: boolean }): JSX.E
           <button
             type="button"
             class="reaction reaction-add"
-            aria-label="Add a reaction"
+            aria-label={t("Add a reaction")}
             onClick={(event) =>
               pickEmoji({
                 anchor: event.currentTarget,

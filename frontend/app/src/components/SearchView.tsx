@@ -11,6 +11,7 @@ import {
   Show,
   Switch,
 } from "solid-js";
+import { t } from "../i18n";
 import { follow, href } from "../router";
 import { closeSearch, FILTERS, placeOf, query, setQuery } from "../state/search";
 import { rest } from "../state/session";
@@ -81,7 +82,8 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         if (!state.channels[message.channel_id]) void visitChannel(message.channel_id);
       }
     } catch (problem) {
-      if (mine === asked) setError(problem instanceof ApiError ? reason(problem) : "Something went wrong.");
+      if (mine === asked)
+        setError(problem instanceof ApiError ? reason(problem) : t("Something went wrong."));
     }
     if (mine === asked) setBusy(false);
   };
@@ -139,14 +141,19 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
   };
 
   return (
-    <main class="main" id="main" aria-label="Search">
+    <main class="main" id="main" aria-label={t("Search")}>
       <header class="channel-head search-head">
         <Show when={isPhone()}>
-          <button type="button" class="tool" aria-label="Open the sidebar" onClick={() => setDrawer(true)}>
+          <button
+            type="button"
+            class="tool"
+            aria-label={t("Open the sidebar")}
+            onClick={() => setDrawer(true)}
+          >
             <Icon name="chevronLeft" size={20} />
           </button>
         </Show>
-        <h1 class="visually-hidden">Search</h1>
+        <h1 class="visually-hidden">{t("Search")}</h1>
         <search class="search-box">
           <Icon name="search" size={16} />
           <input
@@ -156,8 +163,8 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
             autocomplete="off"
             spellcheck={false}
             maxLength={400}
-            placeholder="Search messages"
-            aria-label="Search messages"
+            placeholder={t("Search messages")}
+            aria-label={t("Search messages")}
             role="combobox"
             aria-expanded={suggestions().length > 0}
             aria-controls="search-suggestions"
@@ -176,7 +183,7 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
             <button
               type="button"
               class="tool"
-              aria-label="Clear the search"
+              aria-label={t("Clear the search")}
               onClick={() => {
                 setQuery("");
                 input.focus();
@@ -185,7 +192,12 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
               <Icon name="x" size={16} />
             </button>
           </Show>
-          <div id="search-suggestions" role="listbox" aria-label="Suggestions" class="search-suggestions">
+          <div
+            id="search-suggestions"
+            role="listbox"
+            aria-label={t("Suggestions")}
+            class="search-suggestions"
+          >
             <For each={suggestions()}>
               {(one, index) => (
                 <div
@@ -206,11 +218,11 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
             </For>
           </div>
         </search>
-        <button type="button" class="tool" aria-label="Close the search" onClick={closeSearch}>
+        <button type="button" class="tool" aria-label={t("Close the search")} onClick={closeSearch}>
           <Icon name="x" size={18} />
         </button>
       </header>
-      <div class="search-filters" role="toolbar" aria-label="Filters">
+      <div class="search-filters" role="toolbar" aria-label={t("Filters")}>
         <For each={["has:link", "has:file", "has:reaction", "is:thread", "from:me"]}>
           {(filter) => (
             <button
@@ -225,13 +237,13 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         </For>
         <span class="grow" />
         <label class="search-sort">
-          <span class="visually-hidden">Order</span>
+          <span class="visually-hidden">{t("Order")}</span>
           <select
             value={sort()}
             onChange={(event) => setSort(event.currentTarget.value as "newest" | "best")}
           >
-            <option value="newest">Newest first</option>
-            <option value="best">Best first</option>
+            <option value="newest">{t("Newest first")}</option>
+            <option value="best">{t("Best first")}</option>
           </select>
         </label>
       </div>
@@ -247,10 +259,10 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
           <Match when={error()}>
             {(text) => (
               <div class="empty" role="alert">
-                <h2>That did not work</h2>
+                <h2>{t("That did not work")}</h2>
                 <p class="muted">{text()}</p>
                 <button type="button" class="btn" onClick={() => void ask()}>
-                  Try again
+                  {t("Try again")}
                 </button>
               </div>
             )}
@@ -263,8 +275,8 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
               <div class="empty-art">
                 <Icon name="search" size={34} />
               </div>
-              <h2>Find what was said</h2>
-              <p class="muted">Words and parts of words, in every channel that you can see.</p>
+              <h2>{t("Find what was said")}</h2>
+              <p class="muted">{t("Words and parts of words, in every channel that you can see.")}</p>
               <ul class="search-hints">
                 <For each={FILTERS}>
                   {(filter) => (
@@ -284,9 +296,9 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
               <div class="empty-art">
                 <Icon name="search" size={34} />
               </div>
-              <h2>Nothing found</h2>
+              <h2>{t("Nothing found")}</h2>
               <p class="muted">
-                Fewer words or filters find more. Only channels that you can see are searched.
+                {t("Fewer words or filters find more. Only channels that you can see are searched.")}
               </p>
             </div>
           </Match>
@@ -305,7 +317,7 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
                     disabled={busy()}
                     onClick={() => void ask(true)}
                   >
-                    Show more
+                    {t("Show more")}
                   </button>
                 </Show>
               </>
@@ -314,7 +326,7 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         </Switch>
         <p class="visually-hidden" role="status">
           {busy()
-            ? "Searching"
+            ? t("Searching")
             : found()
               ? `${found()?.hits.length} results${found()?.next ? " and more" : ""}`
               : ""}
@@ -338,7 +350,7 @@ function HitRow(props: { hit: Hit; workspaceId: Id }): JSX.Element {
       <a class="search-hit" data-testid="search-hit" href={link()} onClick={(event) => follow(event, link())}>
         <span class="search-place muted">
           {channel() ? labelOf(channel() as NonNullable<ReturnType<typeof channel>>) : "…"}
-          <Show when={message().thread_id}> · in a thread</Show>
+          <Show when={message().thread_id}> {t("· in a thread")}</Show>
         </span>
         <span class="search-who">
           <Avatar id={message().sender_id} name={name()} size="xs" />

@@ -1,6 +1,7 @@
 import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Channel, Id } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
@@ -24,7 +25,7 @@ export function Rail(): JSX.Element {
       (c) => c.workspace_id === workspaceId && c.is_member && unreadOf(c) > 0,
     );
   return (
-    <nav class="rail" aria-label="Workspaces">
+    <nav class="rail" aria-label={t("Workspaces")}>
       <For each={state.workspaceIds}>
         {(id) => {
           const workspace = () => state.workspaces[id];
@@ -53,8 +54,8 @@ export function Rail(): JSX.Element {
       <button
         type="button"
         class="rail-item rail-add"
-        aria-label="Create a workspace"
-        data-tip="Create a workspace"
+        aria-label={t("Create a workspace")}
+        data-tip={t("Create a workspace")}
         data-tip-side="right"
         onClick={() => openDialog({ name: "create-workspace" })}
       >
@@ -70,7 +71,11 @@ export function Rail(): JSX.Element {
 function PersonMenu(): JSX.Element {
   return (
     <DropdownMenu modal={false} placement="right-end" gutter={10}>
-      <DropdownMenu.Trigger class="rail-person" aria-label="You and your settings" data-testid="user-menu">
+      <DropdownMenu.Trigger
+        class="rail-person"
+        aria-label={t("You and your settings")}
+        data-testid="user-menu"
+      >
         <span class="with-dot">
           <Avatar id={myId()} name={state.me?.name ?? ""} />
           <PresenceDot id={myId()} onAvatar />
@@ -89,25 +94,26 @@ function PersonMenu(): JSX.Element {
           </div>
           <DropdownMenu.Separator class="menu-line" />
           <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "status" })}>
-            <Icon name="smile" size={16} /> {state.me?.status ? "Change your status" : "Set a status"}
+            <Icon name="smile" size={16} /> {state.me?.status ? t("Change your status") : t("Set a status")}
           </DropdownMenu.Item>
           <DropdownMenu.Item class="menu-item" onSelect={() => attempt(setAway(!mine.away))}>
-            <Icon name="clock" size={16} /> {mine.away ? "Show yourself as active" : "Show yourself as away"}
+            <Icon name="clock" size={16} />{" "}
+            {mine.away ? t("Show yourself as active") : t("Show yourself as away")}
           </DropdownMenu.Item>
           <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "dnd" })}>
             <Icon name={mine.dnd.on ? "bellSleep" : "bell"} size={16} />{" "}
-            {mine.dnd.on ? "Notifications are paused" : "Pause notifications"}
+            {mine.dnd.on ? t("Notifications are paused") : t("Pause notifications")}
           </DropdownMenu.Item>
           <DropdownMenu.Separator class="menu-line" />
           <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "settings" })}>
-            <Icon name="settings" size={16} /> Settings
+            <Icon name="settings" size={16} /> {t("Settings")}
           </DropdownMenu.Item>
           <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "shortcuts" })}>
-            <Icon name="keyboard" size={16} /> Keyboard shortcuts <kbd>?</kbd>
+            <Icon name="keyboard" size={16} /> {t("Keyboard shortcuts")} <kbd>?</kbd>
           </DropdownMenu.Item>
           <DropdownMenu.Separator class="menu-line" />
           <DropdownMenu.Item class="menu-item" onSelect={() => void signOut().catch(toastError)}>
-            <Icon name="leave" size={16} /> Sign out
+            <Icon name="leave" size={16} /> {t("Sign out")}
           </DropdownMenu.Item>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
@@ -125,7 +131,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
     return [...rooms, ...direct].some((channel) => unreadOf(channel) > 0 && !isMuted(channel.id));
   };
   return (
-    <nav class="sidebar" aria-label="Channels and conversations" data-testid="sidebar">
+    <nav class="sidebar" aria-label={t("Channels and conversations")} data-testid="sidebar">
       <header class="sidebar-head">
         <DropdownMenu modal={false} placement="bottom-start" gutter={6}>
           <DropdownMenu.Trigger class="workspace-name" data-testid="workspace-menu">
@@ -136,10 +142,10 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
             <DropdownMenu.Content class="menu menu-wide">
               <Show when={!isGuest()}>
                 <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "invite" })}>
-                  <Icon name="userPlus" size={16} /> Invite people
+                  <Icon name="userPlus" size={16} /> {t("Invite people")}
                 </DropdownMenu.Item>
                 <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "create-channel" })}>
-                  <Icon name="plus" size={16} /> Create a channel
+                  <Icon name="plus" size={16} /> {t("Create a channel")}
                 </DropdownMenu.Item>
               </Show>
               <Show when={isAdmin()}>
@@ -147,15 +153,15 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
                   class="menu-item"
                   onSelect={() => location.assign(`/console/${workspace()?.id ?? ""}`)}
                 >
-                  <Icon name="settings" size={16} /> Manage the workspace
+                  <Icon name="settings" size={16} /> {t("Manage the workspace")}
                 </DropdownMenu.Item>
               </Show>
               <DropdownMenu.Separator class="menu-line" />
               <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "settings" })}>
-                <Icon name="users" size={16} /> Your settings
+                <Icon name="users" size={16} /> {t("Your settings")}
               </DropdownMenu.Item>
               <DropdownMenu.Item class="menu-item" onSelect={() => void signOut().catch(toastError)}>
-                <Icon name="leave" size={16} /> Sign out
+                <Icon name="leave" size={16} /> {t("Sign out")}
               </DropdownMenu.Item>
             </DropdownMenu.Content>
           </DropdownMenu.Portal>
@@ -163,8 +169,8 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
         <button
           type="button"
           class="tool tool-raised"
-          aria-label="New message"
-          data-tip="New message"
+          aria-label={t("New message")}
+          data-tip={t("New message")}
           data-tip-side="bottom"
           onClick={() => openDialog({ name: "new-dm" })}
         >
@@ -174,7 +180,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
       <div class="sidebar-scroll">
         <button type="button" class="jump-to" onClick={() => openDialog({ name: "switcher" })}>
           <Icon name="search" size={15} />
-          <span>Jump to…</span>
+          <span>{t("Jump to…")}</span>
           <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
         </button>
         <a
@@ -190,13 +196,13 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           }}
         >
           <Icon name="search" size={16} />
-          <span class="clip">Search messages</span>
+          <span class="clip">{t("Search messages")}</span>
         </a>
         <Place
           workspaceId={props.workspaceId}
           view="unreads"
           icon="list"
-          label="Unreads"
+          label={t("Unreads")}
           unread={anyUnread()}
           badge={0}
         />
@@ -204,7 +210,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           workspaceId={props.workspaceId}
           view="threads"
           icon="thread"
-          label="Threads"
+          label={t("Threads")}
           unread={threadsUnread(props.workspaceId).unread > 0}
           badge={threadsUnread(props.workspaceId).mentions}
         />
@@ -212,7 +218,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           workspaceId={props.workspaceId}
           view="activity"
           icon="at"
-          label="Activity"
+          label={t("Activity")}
           unread={false}
           badge={0}
         />
@@ -226,7 +232,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           }}
         >
           <Icon name="bookmark" size={16} />
-          <span class="clip">Later</span>
+          <span class="clip">{t("Later")}</span>
           <Show when={dueReminders(props.workspaceId) > 0}>
             <span
               class="count-badge"
@@ -238,7 +244,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           </Show>
         </button>
         <Show when={lists().starred.length > 0}>
-          <Section title="Starred" keepAs="starred" channels={lists().starred} empty="" actions={null} />
+          <Section title={t("Starred")} keepAs="starred" channels={lists().starred} empty="" actions={null} />
         </Show>
         <For each={layoutOf(props.workspaceId).sections}>
           {(section) => (
@@ -246,11 +252,11 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
               title={section.name}
               keepAs={`section:${section.id}`}
               channels={lists().sections.get(section.id) ?? []}
-              empty="Nothing in here yet."
+              empty={t("Nothing in here yet.")}
               actions={
                 <SmallAction
                   icon="edit"
-                  label="Arrange the sidebar"
+                  label={t("Arrange the sidebar")}
                   run={() => openDialog({ name: "arrange" })}
                 />
               }
@@ -258,26 +264,26 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           )}
         </For>
         <Section
-          title="Channels"
+          title={t("Channels")}
           keepAs="rooms"
           channels={lists().rooms}
-          empty="No channels yet."
+          empty={t("No channels yet.")}
           actions={
             <>
               <SmallAction
                 icon="list"
-                label="Arrange the sidebar"
+                label={t("Arrange the sidebar")}
                 run={() => openDialog({ name: "arrange" })}
               />
               <SmallAction
                 icon="search"
-                label="Browse channels"
+                label={t("Browse channels")}
                 run={() => openDialog({ name: "browse-channels" })}
               />
               <Show when={!isGuest()}>
                 <SmallAction
                   icon="plus"
-                  label="Create a channel"
+                  label={t("Create a channel")}
                   run={() => openDialog({ name: "create-channel" })}
                 />
               </Show>
@@ -285,18 +291,22 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           }
         />
         <Section
-          title="Direct messages"
+          title={t("Direct messages")}
           keepAs="direct"
           channels={lists().direct}
-          empty="Write to somebody: start one."
+          empty={t("Write to somebody: start one.")}
           actions={
-            <SmallAction icon="plus" label="New direct message" run={() => openDialog({ name: "new-dm" })} />
+            <SmallAction
+              icon="plus"
+              label={t("New direct message")}
+              run={() => openDialog({ name: "new-dm" })}
+            />
           }
         />
         <Show when={!isGuest()}>
           <button type="button" class="side-item side-invite" onClick={() => openDialog({ name: "invite" })}>
             <Icon name="userPlus" size={16} />
-            <span>Invite people</span>
+            <span>{t("Invite people")}</span>
           </button>
         </Show>
       </div>
@@ -330,7 +340,7 @@ function Place(props: {
       <Icon name={props.icon} size={16} />
       <span class="clip">{props.label}</span>
       <Show when={props.unread}>
-        <span class="visually-hidden">, unread</span>
+        <span class="visually-hidden">{t(", unread")}</span>
       </Show>
       <Show when={props.badge > 0}>
         <span class="count-badge" role="img" aria-label={`${props.badge} for you`}>
@@ -413,7 +423,7 @@ function SideItem(props: { channel: Channel }): JSX.Element {
         <ChannelGlyph channel={props.channel} />
         <span class="clip">{titleOf(props.channel)}</span>
         <Show when={hasDraft(props.channel.id)}>
-          <span class="side-draft" title="There is a draft" role="img" aria-label="draft">
+          <span class="side-draft" title={t("There is a draft")} role="img" aria-label={t("draft")}>
             <Icon name="edit" size={13} />
           </span>
         </Show>
@@ -421,7 +431,7 @@ function SideItem(props: { channel: Channel }): JSX.Element {
           <StatusEmoji id={partnersOf(props.channel)[0] ?? ""} />
         </Show>
         <Show when={unread()}>
-          <span class="visually-hidden">, unread</span>
+          <span class="visually-hidden">{t(", unread")}</span>
         </Show>
         <Show when={badge() > 0}>
           <span class="count-badge" role="img" aria-label={`${badge()} for you`}>

@@ -1,5 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href, route } from "../router";
 import { markThreadRead } from "../state/reads";
 import { type Known, myId, state, titleOf } from "../state/store";
@@ -101,7 +102,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
   return (
     <aside
       class="thread"
-      aria-label="Thread"
+      aria-label={t("Thread")}
       data-testid="thread-pane"
       onKeyDown={(event) => {
         if (event.key === "Escape" && !event.defaultPrevented) {
@@ -112,7 +113,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
     >
       <header class="pane-head">
         <div class="pane-title">
-          <h2>Thread</h2>
+          <h2>{t("Thread")}</h2>
           <Show when={channel()}>
             {(found) => {
               const link = () =>
@@ -133,7 +134,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           onClick={() => void setFollowing(props.parentId, !followed())}
         >
           <Icon name={followed() ? "bell" : "bellOff"} size={16} />
-          {followed() ? "Following" : "Follow"}
+          {followed() ? t("Following") : t("Follow")}
         </button>
         <button type="button" class="tool" aria-label={props.onBackLabel} onClick={closeThread}>
           <Icon name="x" />
@@ -143,7 +144,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
         class="thread-scroll"
         ref={scroller}
         role="log"
-        aria-label="Replies"
+        aria-label={t("Replies")}
         tabIndex={0}
         onScroll={() => {
           const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
@@ -156,13 +157,13 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           <MessageRow id={props.parentId} head inThread />
           <Show when={thread()?.status === "error"}>
             <div class="empty">
-              <p>The replies did not load.</p>
+              <p>{t("The replies did not load.")}</p>
               <button
                 type="button"
                 class="btn btn-sm"
                 onClick={() => void openThread(props.channelId, props.parentId)}
               >
-                Try again
+                {t("Try again")}
               </button>
             </div>
           </Show>
@@ -196,8 +197,8 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
         <Composer
           channelId={props.channelId}
           mode="thread"
-          label="Reply"
-          placeholder="Reply…"
+          label={t("Reply")}
+          placeholder={t("Reply…")}
           threadId={props.parentId}
           onSchedule={(text, sent) =>
             openDialog({ name: "schedule", channelId: props.channelId, threadId: props.parentId, text, sent })

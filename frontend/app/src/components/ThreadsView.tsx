@@ -1,5 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, For, type JSX, on, Show } from "solid-js";
+import { t } from "../i18n";
 import { route } from "../router";
 import { labelOf, state } from "../state/store";
 import { loadFollowed } from "../state/timelines";
@@ -31,15 +32,20 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
   });
   return (
     <>
-      <main class="main" id="main" aria-label="Threads">
+      <main class="main" id="main" aria-label={t("Threads")}>
         <header class="channel-head">
           <Show when={isPhone()}>
-            <button type="button" class="tool" aria-label="Open the sidebar" onClick={() => setDrawer(true)}>
+            <button
+              type="button"
+              class="tool"
+              aria-label={t("Open the sidebar")}
+              onClick={() => setDrawer(true)}
+            >
               <Icon name="chevronLeft" size={20} />
             </button>
           </Show>
           <div class="channel-head-text">
-            <h1 class="plain-title">Threads</h1>
+            <h1 class="plain-title">{t("Threads")}</h1>
           </div>
         </header>
         <div class="threads-list" data-testid="threads-list">
@@ -51,8 +57,8 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
                   <div class="empty-art">
                     <Icon name="thread" size={34} />
                   </div>
-                  <h2>No threads yet</h2>
-                  <p class="muted">Threads that you start, answer or follow are gathered here.</p>
+                  <h2>{t("No threads yet")}</h2>
+                  <p class="muted">{t("Threads that you start, answer or follow are gathered here.")}</p>
                 </div>
               }
             >
@@ -70,10 +76,12 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
                   <button type="button" class="thread-link" onClick={() => openThreadOf(item.parent)}>
                     <Icon name="thread" size={15} />
                     <strong>
-                      {state.messages[item.parent.message_id]?.reply_count ?? item.reply_count} replies
+                      {t("{reply_count} replies", {
+                        reply_count: state.messages[item.parent.message_id]?.reply_count ?? item.reply_count,
+                      })}
                     </strong>
                     <Show when={item.last_reply_at}>
-                      {(at) => <span class="muted">Last reply {ago(at(), now())}</span>}
+                      {(at) => <span class="muted">{t("Last reply {ago}", { ago: ago(at(), now()) })}</span>}
                     </Show>
                   </button>
                 </section>
@@ -85,14 +93,14 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
                 class="btn btn-block"
                 onClick={() => void loadFollowed(props.workspaceId, true)}
               >
-                Show more
+                {t("Show more")}
               </button>
             </Show>
           </Show>
         </div>
       </main>
       <Show when={open() && openChannel() ? open() : null} keyed>
-        {(id) => <ThreadPane parentId={id} channelId={openChannel() ?? ""} onBackLabel="Close thread" />}
+        {(id) => <ThreadPane parentId={id} channelId={openChannel() ?? ""} onBackLabel={t("Close thread")} />}
       </Show>
     </>
   );

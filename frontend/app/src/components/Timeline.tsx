@@ -13,6 +13,7 @@ import {
 } from "solid-js";
 import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
+import { t } from "../i18n";
 import { href, navigate, visit } from "../router";
 import { firstUnread, letGo, readUpTo as markerOf, markRead, markReadByHand, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
@@ -252,7 +253,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         class="timeline-scroll"
         ref={scroller}
         role="log"
-        aria-label={`Messages in ${titleOf(props.channel)}`}
+        aria-label={t("Messages in {name}", { name: titleOf(props.channel) })}
         aria-live="polite"
         aria-relevant="additions"
         aria-busy={timeline()?.status === "loading"}
@@ -265,9 +266,9 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
           </Match>
           <Match when={timeline()?.status === "error"}>
             <div class="empty">
-              <h2>The messages did not load</h2>
+              <h2>{t("The messages did not load")}</h2>
               <button type="button" class="btn" onClick={() => void openTimeline(channelId, props.around)}>
-                <Icon name="refresh" size={16} /> Try again
+                <Icon name="refresh" size={16} /> {t("Try again")}
               </button>
             </div>
           </Match>
@@ -297,20 +298,25 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
             <Icon name="arrowDown" size={14} class="upwards" />
             {opened()} unread {opened() === 1 ? "message" : "messages"}
           </button>
-          <button type="button" aria-label="Mark as read" data-tip="Mark as read (Esc)" onClick={dismiss}>
+          <button
+            type="button"
+            aria-label={t("Mark as read")}
+            data-tip={t("Mark as read (Esc)")}
+            onClick={dismiss}
+          >
             <Icon name="x" size={14} />
           </button>
         </div>
       </Show>
       <Show when={timeline()?.busy === "older"}>
         <div class="timeline-busy" role="status">
-          <span class="spinner" aria-hidden="true" /> Loading earlier messages
+          <span class="spinner" aria-hidden="true" /> {t("Loading earlier messages")}
         </div>
       </Show>
       <Show when={timeline()?.status === "ready" && !atEnd() && view().rows.length > 0}>
         <button type="button" class="jump" data-testid="jump-to-latest" onClick={jumpToLatest}>
           <Icon name="arrowDown" size={16} />
-          {missed() > 0 ? `${missed()} new ${missed() === 1 ? "message" : "messages"}` : "Jump to latest"}
+          {missed() > 0 ? `${missed()} new ${missed() === 1 ? "message" : "messages"}` : t("Jump to latest")}
         </button>
       </Show>
     </div>
@@ -330,7 +336,7 @@ function RowView(props: { row: Row; channel: Channel; highlighted: Id | null }):
           <button
             type="button"
             class="divider-day"
-            title="Jump to a date"
+            title={t("Jump to a date")}
             onClick={() => openDialog({ name: "jump-date", channelId: props.channel.id })}
           >
             {dayName(row.day, now())}
@@ -340,7 +346,7 @@ function RowView(props: { row: Row; channel: Channel; highlighted: Id | null }):
     case "new":
       return (
         <div class="divider divider-new" role="separator" data-testid="new-line">
-          <span>New</span>
+          <span>{t("New")}</span>
         </div>
       );
     case "notice":
@@ -362,12 +368,12 @@ function Intro(props: { channel: Channel }): JSX.Element {
       <Show
         when={!direct()}
         fallback={
-          <p class="muted">This is the beginning of your conversation. Only its people can see it.</p>
+          <p class="muted">{t("This is the beginning of your conversation. Only its people can see it.")}</p>
         }
       >
         <p class="muted">
           {creator()} created this {props.channel.kind === "private" ? "private channel" : "channel"} on{" "}
-          {date(props.channel.created_at)}. {props.channel.purpose || "This is its very beginning."}
+          {date(props.channel.created_at)}. {props.channel.purpose || t("This is its very beginning.")}
         </p>
         <Show when={props.channel.is_member && !props.channel.archived}>
           <div class="intro-actions">
@@ -376,14 +382,14 @@ function Intro(props: { channel: Channel }): JSX.Element {
               class="btn btn-sm"
               onClick={() => openDialog({ name: "add-people", channelId: props.channel.id })}
             >
-              <Icon name="userPlus" size={16} /> Add people
+              <Icon name="userPlus" size={16} /> {t("Add people")}
             </button>
             <button
               type="button"
               class="btn btn-sm"
               onClick={() => openDialog({ name: "channel", channelId: props.channel.id, tab: "about" })}
             >
-              <Icon name="edit" size={16} /> Say what it is for
+              <Icon name="edit" size={16} /> {t("Say what it is for")}
             </button>
           </div>
         </Show>

@@ -1,10 +1,11 @@
 import { For, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { dismiss, toasts } from "../state/toasts";
 import { Icon } from "./Icon";
 
 export function Toasts(): JSX.Element {
   return (
-    <div class="toasts" role="region" aria-label="Notices" aria-live="polite">
+    <div class="toasts" role="region" aria-label={t("Notices")} aria-live="polite">
       <For each={toasts()}>
         {(toast) => (
           <div
@@ -28,7 +29,12 @@ export function Toasts(): JSX.Element {
                 </button>
               )}
             </Show>
-            <button type="button" class="tool tool-sm" aria-label="Dismiss" onClick={() => dismiss(toast.id)}>
+            <button
+              type="button"
+              class="tool tool-sm"
+              aria-label={t("Dismiss")}
+              onClick={() => dismiss(toast.id)}
+            >
               <Icon name="x" size={15} />
             </button>
           </div>

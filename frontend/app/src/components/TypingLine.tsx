@@ -1,5 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createSignal, type JSX, onCleanup, Show } from "solid-js";
+import { t } from "../i18n";
 import { typistsIn } from "../state/presence";
 import { nameOf } from "../state/store";
 
@@ -15,7 +16,7 @@ export function TypingLine(props: { workspaceId: Id; channelId: Id; threadId?: I
     if (names.length === 1) return `${names[0]} is typing…`;
     if (names.length === 2) return `${names[0]} and ${names[1]} are typing…`;
     if (names.length === 3) return `${names[0]}, ${names[1]} and ${names[2]} are typing…`;
-    return "Several people are typing…";
+    return t("Several people are typing…");
   };
   const [spoken, setSpoken] = createSignal("");
   let quietUntil = 0;

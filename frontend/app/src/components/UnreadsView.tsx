@@ -1,5 +1,6 @@
 import type { Channel, Id } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
+import { t } from "../i18n";
 import { follow, href } from "../router";
 import { markAllRead, markReadByHand, readUpTo, unreadOf } from "../state/reads";
 import { labelOf, myId, state } from "../state/store";
@@ -26,19 +27,24 @@ export default function UnreadsView(props: { workspaceId: Id }): JSX.Element {
   });
   const left = () => ids().filter((id) => state.channels[id]);
   return (
-    <main class="main" id="main" aria-label="Unreads" data-testid="unreads-view">
+    <main class="main" id="main" aria-label={t("Unreads")} data-testid="unreads-view">
       <header class="channel-head">
         <Show when={isPhone()}>
-          <button type="button" class="tool" aria-label="Open the sidebar" onClick={() => setDrawer(true)}>
+          <button
+            type="button"
+            class="tool"
+            aria-label={t("Open the sidebar")}
+            onClick={() => setDrawer(true)}
+          >
             <Icon name="chevronLeft" size={20} />
           </button>
         </Show>
         <div class="channel-head-text">
-          <h1 class="plain-title">Unreads</h1>
+          <h1 class="plain-title">{t("Unreads")}</h1>
         </div>
         <Show when={waiting().length > 0}>
           <button type="button" class="btn btn-sm" onClick={() => void markAllRead(props.workspaceId)}>
-            <Icon name="check" size={16} /> Mark all as read
+            <Icon name="check" size={16} /> {t("Mark all as read")}
           </button>
         </Show>
       </header>
@@ -51,8 +57,8 @@ export default function UnreadsView(props: { workspaceId: Id }): JSX.Element {
                 <div class="empty-art">
                   <Icon name="check" size={34} />
                 </div>
-                <h2>You have read everything</h2>
-                <p class="muted">New messages from all your channels are gathered here.</p>
+                <h2>{t("You have read everything")}</h2>
+                <p class="muted">{t("New messages from all your channels are gathered here.")}</p>
               </div>
             }
           >
@@ -91,16 +97,16 @@ function Unread(props: { channel: Channel }): JSX.Element {
         <span class="muted">{done() ? "read" : `${unreadOf(props.channel)} new`}</span>
         <Show when={!done()}>
           <button type="button" class="btn btn-sm btn-ghost" onClick={() => markReadByHand(props.channel.id)}>
-            <Icon name="check" size={15} /> Mark as read
+            <Icon name="check" size={15} /> {t("Mark as read")}
           </button>
         </Show>
       </header>
-      <Show when={!failed()} fallback={<p class="muted">The messages did not load.</p>}>
+      <Show when={!failed()} fallback={<p class="muted">{t("The messages did not load.")}</p>}>
         <Show when={found()} fallback={<Skeleton rows={2} />}>
           <For each={shown()}>{(id) => <MessageRow id={id} head />}</For>
           <Show when={rest() > 0 && !done()}>
             <a class="thread-link" href={to()} onClick={(event) => follow(event, to())}>
-              {rest()} more in {labelOf(props.channel)}
+              {t("{rest} more in {channel}", { rest: rest(), channel: labelOf(props.channel) })}
             </a>
           </Show>
         </Show>

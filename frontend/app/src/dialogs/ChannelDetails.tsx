@@ -4,6 +4,7 @@ import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { FileCard } from "../components/MessageFiles";
 import { PresenceDot } from "../components/PresenceDot";
+import { t } from "../i18n";
 import { pullPresence } from "../state/presence";
 import { putChannel, putMembers, rest } from "../state/session";
 import { isDirect, labelOf, myId, nameOf, state } from "../state/store";
@@ -25,7 +26,7 @@ export function ChannelDetails(props: { channelId: Id; tab: Tab }): JSX.Element 
             current={props.tab}
             tabs={[
               { id: "about", label: "About" },
-              { id: "members", label: `Members ${found().member_count}` },
+              { id: "members", label: t("Members {count}", { count: found().member_count }) },
               { id: "files", label: "Files" },
               ...(isDirect(found()) || !found().is_member ? [] : [{ id: "settings", label: "Settings" }]),
             ]}
@@ -100,23 +101,23 @@ function About(props: { channel: Channel }): JSX.Element {
     <form class="form" role="tabpanel" onSubmit={form.onSubmit}>
       <Show when={!isDirect(props.channel)}>
         <div class="field">
-          <label for="topic">Topic</label>
+          <label for="topic">{t("Topic")}</label>
           <input
             id="topic"
             maxLength={250}
-            placeholder={editable() ? "What is it about right now?" : "No topic"}
+            placeholder={editable() ? t("What is it about right now?") : t("No topic")}
             readonly={!editable()}
             value={topic()}
             onInput={(event) => setTopic(event.currentTarget.value)}
           />
         </div>
         <div class="field">
-          <label for="purpose">Purpose</label>
+          <label for="purpose">{t("Purpose")}</label>
           <textarea
             id="purpose"
             rows={3}
             maxLength={250}
-            placeholder={editable() ? "What is it for?" : "No purpose"}
+            placeholder={editable() ? t("What is it for?") : t("No purpose")}
             readonly={!editable()}
             value={purpose()}
             onInput={(event) => setPurpose(event.currentTarget.value)}
@@ -124,14 +125,16 @@ function About(props: { channel: Channel }): JSX.Element {
         </div>
       </Show>
       <p class="hint">
-        Created by {nameOf(props.channel.workspace_id, props.channel.creator_id)} on{" "}
-        {date(props.channel.created_at)}.
+        {t("Created by {name} on {date}.", {
+          name: nameOf(props.channel.workspace_id, props.channel.creator_id),
+          date: date(props.channel.created_at),
+        })}
       </p>
       <FormError text={form.error()} />
       <Show when={editable()}>
         <div class="form-actions">
           <button type="submit" class="btn btn-primary" disabled={form.busy() || !changed()}>
-            Save
+            {t("Save")}
           </button>
         </div>
       </Show>
@@ -187,8 +190,8 @@ function Members(props: { channel: Channel }): JSX.Element {
             ref={search}
             class="input"
             type="search"
-            aria-label="Search members"
-            placeholder="Search members"
+            aria-label={t("Search members")}
+            placeholder={t("Search members")}
             onInput={(event) => setQuery(event.currentTarget.value)}
           />
         </div>
@@ -198,14 +201,14 @@ function Members(props: { channel: Channel }): JSX.Element {
             class="btn btn-primary"
             onClick={() => openDialog({ name: "add-people", channelId: props.channel.id })}
           >
-            <Icon name="userPlus" size={16} /> Add people
+            <Icon name="userPlus" size={16} /> {t("Add people")}
           </button>
         </Show>
       </div>
-      <ul class="member-list" aria-label="Members" aria-busy={loading()}>
+      <ul class="member-list" aria-label={t("Members")} aria-busy={loading()}>
         <For
           each={members()}
-          fallback={<li class="side-empty">{loading() ? "Loading…" : "Nobody found."}</li>}
+          fallback={<li class="side-empty">{loading() ? t("Loading…") : t("Nobody found.")}</li>}
         >
           {(member) => (
             <li class="person">
@@ -226,8 +229,8 @@ function Members(props: { channel: Channel }): JSX.Element {
                 <button
                   type="button"
                   class="tool tool-sm"
-                  aria-label={`Message ${member.name}`}
-                  data-tip="Message"
+                  aria-label={t("Message {name}", { name: member.name })}
+                  data-tip={t("Message")}
                   onClick={() =>
                     void openDirect(props.channel.workspace_id, [member.user_id])
                       .then(close)
@@ -241,8 +244,8 @@ function Members(props: { channel: Channel }): JSX.Element {
                 <button
                   type="button"
                   class="tool tool-sm"
-                  aria-label={`Remove ${member.name} from the channel`}
-                  data-tip="Remove"
+                  aria-label={t("Remove {name} from the channel", { name: member.name })}
+                  data-tip={t("Remove")}
                   onClick={() =>
                     void rest.channels
                       .removeMember(props.channel.id, member.user_id)
@@ -263,7 +266,7 @@ function Members(props: { channel: Channel }): JSX.Element {
         <Show when={next()}>
           <li>
             <button type="button" class="btn btn-block" disabled={loading()} onClick={() => void load(true)}>
-              Show more
+              {t("Show more")}
             </button>
           </li>
         </Show>
@@ -294,7 +297,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
     <div class="form" role="tabpanel">
       <Show when={!props.channel.archived}>
         <form class="field" onSubmit={rename.onSubmit}>
-          <label for="rename">Channel name</label>
+          <label for="rename">{t("Channel name")}</label>
           <div class="inline">
             <input
               id="rename"
@@ -308,7 +311,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
               class="btn"
               disabled={rename.busy() || !name().trim() || name() === props.channel.name}
             >
-              Rename
+              {t("Rename")}
             </button>
           </div>
           <FormError text={rename.error()} />
@@ -325,33 +328,33 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
                 .then(putChannel, toastError)
             }
           />
-          For announcements: only admins post, everyone can reply
+          {t("For announcements: only admins post, everyone can reply")}
         </label>
       </Show>
       <div class="setting">
         <div>
-          <strong>Leave the channel</strong>
+          <strong>{t("Leave the channel")}</strong>
           <p class="hint">
             {props.channel.kind === "private"
-              ? "You need to be added again to come back."
-              : "You can join again whenever you like."}
+              ? t("You need to be added again to come back.")
+              : t("You can join again whenever you like.")}
           </p>
         </div>
         <button
           type="button"
           class="btn"
-          onClick={() => run(() => leaveChannel(props.channel), "You left the channel.")}
+          onClick={() => run(() => leaveChannel(props.channel), t("You left the channel."))}
         >
-          <Icon name="leave" size={16} /> Leave channel
+          <Icon name="leave" size={16} /> {t("Leave channel")}
         </button>
       </div>
       <div class="setting">
         <div>
-          <strong>{props.channel.archived ? "Unarchive the channel" : "Archive the channel"}</strong>
+          <strong>{props.channel.archived ? t("Unarchive the channel") : t("Archive the channel")}</strong>
           <p class="hint">
             {props.channel.archived
-              ? "Everybody can post in it again."
-              : "It stays readable for its members, but nothing more can be posted."}
+              ? t("Everybody can post in it again.")
+              : t("It stays readable for its members, but nothing more can be posted.")}
           </p>
         </div>
         <Show
@@ -364,7 +367,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
                 run(async () => putChannel(await rest.channels.unarchive(props.channel.id)), "Unarchived.")
               }
             >
-              Unarchive channel
+              {t("Unarchive channel")}
             </button>
           }
         >
@@ -372,7 +375,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
             when={confirming()}
             fallback={
               <button type="button" class="btn" onClick={() => setConfirming(true)}>
-                <Icon name="archive" size={16} /> Archive channel
+                <Icon name="archive" size={16} /> {t("Archive channel")}
               </button>
             }
           >
@@ -383,7 +386,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
                 run(async () => putChannel(await rest.channels.archive(props.channel.id)), "Archived.")
               }
             >
-              Yes, archive it
+              {t("Yes, archive it")}
             </button>
           </Show>
         </Show>
@@ -415,10 +418,10 @@ function ChannelFiles(props: { channelId: Id }): JSX.Element {
         fallback={
           <p class="empty-note">
             {status() === "loading"
-              ? "Loading…"
+              ? t("Loading…")
               : status() === "error"
-                ? "The list can't be had now. Close it and try again."
-                : "Nobody has shared a file here yet."}
+                ? t("The list can't be had now. Close it and try again.")
+                : t("Nobody has shared a file here yet.")}
           </p>
         }
       >
@@ -427,7 +430,7 @@ function ChannelFiles(props: { channelId: Id }): JSX.Element {
       <Show when={next()}>
         {(cursor) => (
           <button type="button" class="btn btn-block" onClick={() => void load(cursor())}>
-            Show more
+            {t("Show more")}
           </button>
         )}
       </Show>

@@ -1,6 +1,7 @@
 import type { Id, SavedItem, Scheduled, SidebarLayout } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, Match, on, Show, Switch } from "solid-js";
 import { Icon } from "../components/Icon";
+import { t } from "../i18n";
 import { href, navigate } from "../router";
 import { arrange, dropDraft, layoutOf, listedDrafts, loadReminders, loadScheduled } from "../state/desk";
 import { rest } from "../state/session";
@@ -17,7 +18,7 @@ import { close, createForm, FormError, Modal } from "./parts";
 function TimeField(props: { at: number; onChange: (at: number) => void }): JSX.Element {
   return (
     <div class="field">
-      <label for="when">When</label>
+      <label for="when">{t("When")}</label>
       <div class="presets">
         <For each={presets()}>
           {(preset) => (
@@ -38,7 +39,7 @@ function TimeField(props: { at: number; onChange: (at: number) => void }): JSX.E
           if (!Number.isNaN(at)) props.onChange(at);
         }}
       />
-      <p class="hint">In your time zone, {zoneName()}.</p>
+      <p class="hint">{t("In your time zone, {zone}.", { zone: zoneName() })}</p>
     </div>
   );
 }
@@ -57,21 +58,25 @@ export function Schedule(props: { open: Extract<DialogName, { name: "schedule" }
     });
     props.open.sent();
     close();
-    toast(`It will be sent on ${full(at())}.`, {
-      action: { label: "See all", run: () => openDialog({ name: "later", tab: "scheduled" }) },
+    toast(t("It will be sent on {time}.", { time: full(at()) }), {
+      action: { label: t("See all"), run: () => openDialog({ name: "later", tab: "scheduled" }) },
     });
   });
   return (
-    <Modal title="Send later" size="sm" description={channel() ? `To ${labelOf(channel() as never)}` : ""}>
+    <Modal
+      title={t("Send later")}
+      size="sm"
+      description={channel() ? t("To {channel}", { channel: labelOf(channel() as never) }) : ""}
+    >
       <form class="form" onSubmit={form.onSubmit}>
         <TimeField at={at()} onChange={setAt} />
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-primary" disabled={form.busy()}>
-            Schedule
+            {t("Schedule")}
           </button>
         </div>
       </form>
@@ -89,10 +94,10 @@ export function Reschedule(props: { id: Id; workspaceId: Id }): JSX.Element {
     openDialog({ name: "later", tab: "scheduled" });
   });
   return (
-    <Modal title="Change a scheduled message" size="sm">
+    <Modal title={t("Change a scheduled message")} size="sm">
       <form class="form" onSubmit={form.onSubmit}>
         <div class="field">
-          <label for="later-text">Message</label>
+          <label for="later-text">{t("Message")}</label>
           <textarea
             id="later-text"
             class="input"
@@ -107,7 +112,7 @@ export function Reschedule(props: { id: Id; workspaceId: Id }): JSX.Element {
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="submit" class="btn btn-primary" disabled={form.busy() || !text().trim()}>
-            Save
+            {t("Save")}
           </button>
         </div>
       </form>
@@ -122,20 +127,20 @@ export function Remind(props: { messageId: Id }): JSX.Element {
   const form = createForm(async () => {
     await rest.desk.remind(workspaceId(), { at: at(), message_id: props.messageId });
     close();
-    toast(`You will be reminded on ${full(at())}.`);
+    toast(t("You will be reminded on {time}.", { time: full(at()) }));
   });
   return (
-    <Modal title="Remind me of this" size="sm">
+    <Modal title={t("Remind me of this")} size="sm">
       <form class="form" onSubmit={form.onSubmit}>
         <Show when={message()}>{(found) => <Quoted message={found()} />}</Show>
         <TimeField at={at()} onChange={setAt} />
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-primary" disabled={form.busy()}>
-            Remind me
+            {t("Remind me")}
           </button>
         </div>
       </form>
@@ -160,7 +165,7 @@ function holdFocus(list: HTMLElement): void {
 export function Later(props: { workspaceId: Id; tab: LaterTab }): JSX.Element {
   const [tab, setTab] = createSignal<LaterTab>(props.tab);
   return (
-    <Modal title="Later" size="lg">
+    <Modal title={t("Later")} size="lg">
       <Tabs current={tab()} tabs={TABS} onChoose={(id) => setTab(id as LaterTab)} />
       <Switch>
         <Match when={tab() === "saved"}>
@@ -219,13 +224,13 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
     <>
       <label class="also">
         <input type="checkbox" checked={done()} onChange={(event) => setDone(event.currentTarget.checked)} />
-        Show what is done
+        {t("Show what is done")}
       </label>
       <ul
         class="pin-list"
         ref={holdFocus}
         tabIndex={-1}
-        aria-label="Saved messages"
+        aria-label={t("Saved messages")}
         aria-busy={status() === "loading"}
       >
         <For
@@ -235,8 +240,8 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
               <Nothing
                 text={
                   status() === "error"
-                    ? "What you saved did not load."
-                    : "Nothing here. Save a message to come back to it; only you see what you saved."
+                    ? t("What you saved did not load.")
+                    : t("Nothing here. Save a message to come back to it; only you see what you saved.")
                 }
               />
             </Show>
@@ -244,7 +249,10 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
         >
           {(item) => (
             <li>
-              <Show when={item.message} fallback={<p class="muted">This message can't be seen any more.</p>}>
+              <Show
+                when={item.message}
+                fallback={<p class="muted">{t("This message can't be seen any more.")}</p>}
+              >
                 {(message) => <Quoted message={message()} />}
               </Show>
               <div class="pin-foot">
@@ -272,7 +280,7 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
                         );
                       }}
                     >
-                      Go to message
+                      {t("Go to message")}
                     </button>
                   )}
                 </Show>
@@ -281,14 +289,14 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
                   class="btn btn-sm"
                   onClick={() => void put(item, () => rest.desk.save(item.message_id, !item.done), item.done)}
                 >
-                  {item.done ? "Not done" : "Done"}
+                  {item.done ? t("Not done") : t("Done")}
                 </button>
                 <button
                   type="button"
                   class="btn btn-sm btn-ghost"
                   onClick={() => void put(item, () => rest.desk.unsave(item.message_id), false)}
                 >
-                  Remove
+                  {t("Remove")}
                 </button>
               </div>
             </li>
@@ -297,7 +305,7 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
       </ul>
       <Show when={next()}>
         <button type="button" class="btn btn-block" onClick={() => void load(next())}>
-          Show more
+          {t("Show more")}
         </button>
       </Show>
     </>
@@ -308,18 +316,20 @@ function ReminderList(props: { workspaceId: Id }): JSX.Element {
   const run = (change: Promise<unknown>) =>
     void change.then(() => loadReminders(props.workspaceId)).catch(toastError);
   return (
-    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Reminders">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label={t("Reminders")}>
       <For
         each={state.reminders[props.workspaceId] ?? []}
-        fallback={<Nothing text="No reminders. Try “Remind me…” in the menu of a message, or /remind." />}
+        fallback={
+          <Nothing text={t("No reminders. Try “Remind me…” in the menu of a message, or /remind.")} />
+        }
       >
         {(reminder) => (
           <li>
             <p>
               <Show when={reminder.due}>
-                <span class="tag">Due</span>{" "}
+                <span class="tag">{t("Due")}</span>{" "}
               </Show>
-              {reminder.text || "A message"}
+              {reminder.text || t("A message")}
             </p>
             <div class="pin-foot">
               <span class="muted">{full(reminder.at)}</span>
@@ -335,7 +345,7 @@ function ReminderList(props: { workspaceId: Id }): JSX.Element {
                       );
                     }}
                   >
-                    Go to message
+                    {t("Go to message")}
                   </button>
                 )}
               </Show>
@@ -344,14 +354,14 @@ function ReminderList(props: { workspaceId: Id }): JSX.Element {
                 class="btn btn-sm"
                 onClick={() => run(rest.desk.putOff(reminder.id, Date.now() + 3_600_000))}
               >
-                In an hour
+                {t("In an hour")}
               </button>
               <button
                 type="button"
                 class="btn btn-sm btn-ghost"
                 onClick={() => run(rest.desk.finish(reminder.id))}
               >
-                Done
+                {t("Done")}
               </button>
             </div>
           </li>
@@ -365,11 +375,13 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
   const run = (change: Promise<unknown>) =>
     void change.then(() => loadScheduled(props.workspaceId)).catch(toastError);
   return (
-    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Scheduled messages">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label={t("Scheduled messages")}>
       <For
         each={state.scheduled[props.workspaceId] ?? []}
         fallback={
-          <Nothing text="Nothing is scheduled. The clock beside the send button sends a message later." />
+          <Nothing
+            text={t("Nothing is scheduled. The clock beside the send button sends a message later.")}
+          />
         }
       >
         {(one: Scheduled) => (
@@ -378,12 +390,14 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
               {one.text}
             </p>
             <Show when={one.problem}>
-              <p class="alert alert-error">It could not be sent: {one.problem}</p>
+              <p class="alert alert-error">
+                {t("It could not be sent: {problem}", { problem: one.problem ?? "" })}
+              </p>
             </Show>
             <div class="pin-foot">
               <span class="muted">
                 <Show when={state.channels[one.channel_id]}>
-                  {(channel) => <>To {labelOf(channel())}, </>}
+                  {(channel) => <>{t("To {channel}, ", { channel: labelOf(channel()) })}</>}
                 </Show>
                 {full(one.at)}
               </span>
@@ -392,17 +406,17 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
                 class="btn btn-sm"
                 onClick={() => openDialog({ name: "reschedule", id: one.id, workspaceId: props.workspaceId })}
               >
-                Change
+                {t("Change")}
               </button>
               <button type="button" class="btn btn-sm" onClick={() => run(rest.desk.sendNow(one.id))}>
-                Send now
+                {t("Send now")}
               </button>
               <button
                 type="button"
                 class="btn btn-sm btn-ghost"
                 onClick={() => run(rest.desk.unschedule(one.id))}
               >
-                Cancel
+                {t("Cancel")}
               </button>
             </div>
           </li>
@@ -414,11 +428,13 @@ function ScheduledList(props: { workspaceId: Id }): JSX.Element {
 
 function DraftList(props: { workspaceId: Id }): JSX.Element {
   return (
-    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label="Drafts">
+    <ul class="pin-list" ref={holdFocus} tabIndex={-1} aria-label={t("Drafts")}>
       <For
         each={listedDrafts(props.workspaceId)}
         fallback={
-          <Nothing text="No drafts. What you begin to write is kept, and follows you to your other devices." />
+          <Nothing
+            text={t("No drafts. What you begin to write is kept, and follows you to your other devices.")}
+          />
         }
       >
         {(draft) => (
@@ -440,14 +456,14 @@ function DraftList(props: { workspaceId: Id }): JSX.Element {
                   if (channel) goTo(channel, undefined, draft.thread_id);
                 }}
               >
-                Go on writing
+                {t("Go on writing")}
               </button>
               <button
                 type="button"
                 class="btn btn-sm btn-ghost"
                 onClick={() => dropDraft(draft.channel_id, draft.thread_id)}
               >
-                Delete
+                {t("Delete")}
               </button>
             </div>
           </li>
@@ -488,7 +504,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
       return { ...found, sections };
     });
   return (
-    <Modal title="Arrange your sidebar" description="Only you see it like this.">
+    <Modal title={t("Arrange your sidebar")} description={t("Only you see it like this.")}>
       <form
         class="form"
         onSubmit={(event) => {
@@ -503,7 +519,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
         }}
       >
         <div class="field">
-          <label for="section-name">New section</label>
+          <label for="section-name">{t("New section")}</label>
           <div class="inline">
             <input
               id="section-name"
@@ -513,18 +529,18 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
               onInput={(event) => setName(event.currentTarget.value)}
             />
             <button type="submit" class="btn btn-primary" disabled={!name().trim()}>
-              Add
+              {t("Add")}
             </button>
           </div>
         </div>
       </form>
-      <ul class="arrange-list" aria-label="Sections">
+      <ul class="arrange-list" aria-label={t("Sections")}>
         <For each={layout().sections}>
           {(section, index) => (
             <li>
               <input
                 class="input"
-                aria-label={`Name of ${section.name}`}
+                aria-label={t("Name of {name}", { name: section.name })}
                 maxLength={60}
                 value={section.name}
                 onChange={(event) => {
@@ -541,7 +557,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
               <button
                 type="button"
                 class="tool"
-                aria-label={`Move ${section.name} up`}
+                aria-label={t("Move {name} up", { name: section.name })}
                 disabled={index() === 0}
                 onClick={() => shift(index(), -1)}
               >
@@ -550,7 +566,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
               <button
                 type="button"
                 class="tool"
-                aria-label={`Move ${section.name} down`}
+                aria-label={t("Move {name} down", { name: section.name })}
                 disabled={index() === layout().sections.length - 1}
                 onClick={() => shift(index(), 1)}
               >
@@ -559,7 +575,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
               <button
                 type="button"
                 class="tool"
-                aria-label={`Remove ${section.name}`}
+                aria-label={t("Remove {name}", { name: section.name })}
                 onClick={() =>
                   change((found) => ({
                     ...found,
@@ -573,7 +589,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
           )}
         </For>
       </ul>
-      <ul class="arrange-list" aria-label="Channels">
+      <ul class="arrange-list" aria-label={t("Channels")}>
         <For each={channels()}>
           {(channel) => (
             <li>
@@ -586,7 +602,7 @@ export function Arrange(props: { workspaceId: Id; channelId: Id | null }): JSX.E
                 value={sectionOf(channel.id)}
                 onChange={(event) => move(channel.id, event.currentTarget.value)}
               >
-                <option value="">{isDirect(channel) ? "Direct messages" : "Channels"}</option>
+                <option value="">{isDirect(channel) ? t("Direct messages") : t("Channels")}</option>
                 <For each={layout().sections}>
                   {(section) => (
                     <option value={section.id} selected={sectionOf(channel.id) === section.id}>

@@ -3,6 +3,7 @@ import { createResource, createSignal, For, type JSX, Match, Show, Switch } from
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { MessageBody } from "../components/MessageBody";
+import { t } from "../i18n";
 import { route } from "../router";
 import { SHORTCUTS } from "../state/keys";
 import { putChannel, rest, socket } from "../state/session";
@@ -33,9 +34,9 @@ export default function Dialogs(): JSX.Element {
     <Switch>
       <Match when={is("create-workspace")}>
         <Modal
-          title="Create a workspace"
+          title={t("Create a workspace")}
           size="sm"
-          description="A place of its own, with its own people and channels."
+          description={t("A place of its own, with its own people and channels.")}
         >
           <WorkspaceForm submitLabel="Create" onDone={close} onCancel={close} />
         </Modal>
@@ -110,13 +111,13 @@ function CreateChannel(props: { workspaceId: Id }): JSX.Element {
   });
   return (
     <Modal
-      title="Create a channel"
+      title={t("Create a channel")}
       size="sm"
-      description="Channels are where a topic, a project or a team is talked about."
+      description={t("Channels are where a topic, a project or a team is talked about.")}
     >
       <form class="form" onSubmit={form.onSubmit}>
         <div class="field">
-          <label for="channel-name">Name</label>
+          <label for="channel-name">{t("Name")}</label>
           <div class="prefixed">
             <Icon name={isPrivate() ? "lock" : "hash"} size={16} />
             <input
@@ -126,7 +127,7 @@ function CreateChannel(props: { workspaceId: Id }): JSX.Element {
               maxLength={80}
               autocomplete="off"
               spellcheck={false}
-              placeholder="plan-budget"
+              placeholder={t("plan-budget")}
               aria-invalid={form.error() !== null}
               value={name()}
               onInput={(event) => {
@@ -140,40 +141,40 @@ function CreateChannel(props: { workspaceId: Id }): JSX.Element {
         </div>
         <div class="field">
           <label for="channel-purpose">
-            Purpose <span class="muted">(optional)</span>
+            Purpose <span class="muted">{t("(optional)")}</span>
           </label>
           <input
             id="channel-purpose"
             maxLength={250}
             autocomplete="off"
-            placeholder="What is it for?"
+            placeholder={t("What is it for?")}
             onInput={(event) => setPurpose(event.currentTarget.value)}
           />
         </div>
         <fieldset class="options">
-          <legend class="label">Who can see it</legend>
+          <legend class="label">{t("Who can see it")}</legend>
           <Option
             name="visibility"
             checked={!isPrivate()}
-            label="Public"
-            hint="Everybody in the workspace can find and join it."
+            label={t("Public")}
+            hint={t("Everybody in the workspace can find and join it.")}
             onChoose={() => setPrivate(false)}
           />
           <Option
             name="visibility"
             checked={isPrivate()}
-            label="Private"
-            hint="Only people who are added can see it."
+            label={t("Private")}
+            hint={t("Only people who are added can see it.")}
             onChoose={() => setPrivate(true)}
           />
         </fieldset>
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-primary" disabled={form.busy() || !name()}>
-            {form.busy() ? "Creating…" : "Create channel"}
+            {form.busy() ? t("Creating…") : t("Create channel")}
           </button>
         </div>
       </form>
@@ -230,28 +231,28 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
     setCursor(answer.next_cursor);
   };
   return (
-    <Modal title="Channels" size="lg">
+    <Modal title={t("Channels")} size="lg">
       <div class="browse-bar">
         <div class="prefixed">
           <Icon name="search" size={16} />
           <input
             class="input"
             type="search"
-            aria-label="Search channels"
-            placeholder="Search channels"
+            aria-label={t("Search channels")}
+            placeholder={t("Search channels")}
             onInput={(event) => setQuery(event.currentTarget.value)}
           />
         </div>
         <button type="button" class="btn btn-primary" onClick={() => openDialog({ name: "create-channel" })}>
-          <Icon name="plus" size={16} /> Create a channel
+          <Icon name="plus" size={16} /> {t("Create a channel")}
         </button>
       </div>
-      <ul class="browse-list" aria-label="Channels to browse" aria-busy={page.loading}>
+      <ul class="browse-list" aria-label={t("Channels to browse")} aria-busy={page.loading}>
         <Show when={page.error}>
           <li class="empty">
-            <p>The channels did not load.</p>
+            <p>{t("The channels did not load.")}</p>
             <button type="button" class="btn btn-sm" onClick={() => void refetch()}>
-              Try again
+              {t("Try again")}
             </button>
           </li>
         </Show>
@@ -261,7 +262,9 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
             <Show when={!page.loading && !page.error}>
               <li class="empty">
                 <p class="muted">
-                  {query() ? `No channel is called like “${query()}”.` : "There are no channels yet."}
+                  {query()
+                    ? t("No channel is called like “{query}”.", { query: query() })
+                    : t("There are no channels yet.")}
                 </p>
               </li>
             </Show>
@@ -283,7 +286,7 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
                     <span class="muted clip">
                       <Show when={channel().is_member}>
                         <span class="joined">
-                          <Icon name="check" size={13} /> Joined
+                          <Icon name="check" size={13} /> {t("Joined")}
                         </span>
                         {" · "}
                       </Show>
@@ -298,7 +301,7 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
                     <button
                       type="button"
                       class="btn btn-sm"
-                      aria-label={`Join ${channel().name}`}
+                      aria-label={t("Join {name}", { name: channel().name ?? "" })}
                       disabled={busy() === id}
                       onClick={async () => {
                         setBusy(id);
@@ -306,11 +309,11 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
                         setBusy(null);
                       }}
                     >
-                      Join
+                      {t("Join")}
                     </button>
                   </Show>
                   <Show when={channel().archived}>
-                    <span class="tag">Archived</span>
+                    <span class="tag">{t("Archived")}</span>
                   </Show>
                 </li>
               )}
@@ -320,7 +323,7 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
         <Show when={cursor()}>
           <li>
             <button type="button" class="btn btn-block" onClick={() => void more().catch(toastError)}>
-              Show more
+              {t("Show more")}
             </button>
           </li>
         </Show>
@@ -339,11 +342,14 @@ function NewDirect(props: { workspaceId: Id }): JSX.Element {
     close();
   });
   return (
-    <Modal title="New message" description={`To one person, or to a group of up to ${GROUP_MAX}.`}>
+    <Modal
+      title={t("New message")}
+      description={t("To one person, or to a group of up to {max}.", { max: GROUP_MAX })}
+    >
       <form class="form" onSubmit={form.onSubmit}>
         <PeoplePicker
           workspaceId={props.workspaceId}
-          label="To"
+          label={t("To")}
           chosen={chosen()}
           onChange={setChosen}
           includeSelf
@@ -352,7 +358,7 @@ function NewDirect(props: { workspaceId: Id }): JSX.Element {
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="submit" class="btn btn-primary" disabled={form.busy() || chosen().length === 0}>
-            {chosen().length > 1 ? "Start group" : "Start conversation"}
+            {chosen().length > 1 ? t("Start group") : t("Start conversation")}
           </button>
         </div>
       </form>
@@ -380,7 +386,7 @@ function AddPeople(props: { channelId: Id }): JSX.Element {
       <form class="form" onSubmit={form.onSubmit}>
         <PeoplePicker
           workspaceId={channel()?.workspace_id ?? ""}
-          label="People to add"
+          label={t("People to add")}
           chosen={chosen()}
           onChange={setChosen}
           exclude={latestOf(present, new Set<Id>())}
@@ -388,10 +394,10 @@ function AddPeople(props: { channelId: Id }): JSX.Element {
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-primary" disabled={form.busy() || chosen().length === 0}>
-            Add
+            {t("Add")}
           </button>
         </div>
       </form>
@@ -415,10 +421,10 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
     setLink(new URL(invite.url, location.origin).href);
   });
   return (
-    <Modal title={`Invite people to ${workspace()?.name ?? ""}`}>
+    <Modal title={t("Invite people to {name}", { name: workspace()?.name ?? "" })}>
       <div class="form">
         <div class="field">
-          <label for="invite-role">They join as</label>
+          <label for="invite-role">{t("They join as")}</label>
           <select
             id="invite-role"
             class="input"
@@ -428,15 +434,15 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
               setLink(null);
             }}
           >
-            <option value="member">Member: all public channels</option>
-            <option value="guest">Guest: only channels they are added to</option>
+            <option value="member">{t("Member: all public channels")}</option>
+            <option value="guest">{t("Guest: only channels they are added to")}</option>
             <Show when={workspace()?.role === "owner" || workspace()?.role === "admin"}>
-              <option value="admin">Admin: also manages people and channels</option>
+              <option value="admin">{t("Admin: also manages people and channels")}</option>
             </Show>
           </select>
         </div>
         <form class="field" onSubmit={mail.onSubmit}>
-          <label for="invite-email">By e-mail</label>
+          <label for="invite-email">{t("By e-mail")}</label>
           <div class="inline">
             <input
               id="invite-email"
@@ -448,26 +454,26 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
               onInput={(event) => setEmail(event.currentTarget.value)}
             />
             <button type="submit" class="btn btn-primary" disabled={mail.busy() || !email().trim()}>
-              Send
+              {t("Send")}
             </button>
           </div>
           <FormError text={mail.error()} />
           <For each={sent()}>
             {(address) => (
               <p class="hint" role="status">
-                Invitation sent to {address}.
+                {t("Invitation sent to {address}.", { address })}
               </p>
             )}
           </For>
         </form>
-        <div class="or">or</div>
+        <div class="or">{t("or")}</div>
         <form class="field" onSubmit={makeLink.onSubmit}>
-          <span class="label">By link</span>
+          <span class="label">{t("By link")}</span>
           <Show
             when={link()}
             fallback={
               <button type="submit" class="btn" disabled={makeLink.busy()}>
-                <Icon name="link" size={16} /> Create an invitation link
+                <Icon name="link" size={16} /> {t("Create an invitation link")}
               </button>
             }
           >
@@ -476,7 +482,7 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
                 <input
                   class="input"
                   readonly
-                  aria-label="Invitation link"
+                  aria-label={t("Invitation link")}
                   data-testid="invite-link"
                   value={url()}
                   onFocus={(event) => event.currentTarget.select()}
@@ -484,15 +490,15 @@ function Invite(props: { workspaceId: Id }): JSX.Element {
                 <button
                   type="button"
                   class="btn"
-                  onClick={() => void copyText(url()).then(() => toast("Link copied."))}
+                  onClick={() => void copyText(url()).then(() => toast(t("Link copied.")))}
                 >
-                  <Icon name="copy" size={16} /> Copy
+                  <Icon name="copy" size={16} /> {t("Copy")}
                 </button>
               </div>
             )}
           </Show>
           <FormError text={makeLink.error()} />
-          <p class="hint">Whoever has the link can join until it expires.</p>
+          <p class="hint">{t("Whoever has the link can join until it expires.")}</p>
         </form>
       </div>
     </Modal>
@@ -508,14 +514,17 @@ function Versions(props: { messageId: Id }): JSX.Element {
   const workspaceId = () =>
     state.channels[state.messages[props.messageId]?.channel_id ?? ""]?.workspace_id ?? "";
   return (
-    <Modal title="Edit history">
-      <Show when={!versions.error} fallback={<p class="alert alert-error">The history did not load.</p>}>
+    <Modal title={t("Edit history")}>
+      <Show
+        when={!versions.error}
+        fallback={<p class="alert alert-error">{t("The history did not load.")}</p>}
+      >
         <ol class="versions" aria-busy={versions.loading}>
           <For each={[...latestOf(versions, [])].reverse()}>
             {(version, index) => (
               <li>
                 <div class="muted">
-                  {index() === 0 ? "Now" : full(version.edited_at)} ·{" "}
+                  {index() === 0 ? t("Now") : full(version.edited_at)} ·{" "}
                   {nameOf(workspaceId(), version.editor_id)}
                 </div>
                 <MessageBody message={{ text: version.text, html: version.html, mentions: [] }} />
@@ -536,9 +545,9 @@ function DeleteMessage(props: { messageId: Id }): JSX.Element {
   });
   return (
     <Modal
-      title="Delete this message?"
+      title={t("Delete this message?")}
       size="sm"
-      description="It disappears for everybody. This can't be undone."
+      description={t("It disappears for everybody. This can't be undone.")}
     >
       <form class="form" onSubmit={form.onSubmit}>
         <Show when={message()}>
@@ -556,10 +565,10 @@ function DeleteMessage(props: { messageId: Id }): JSX.Element {
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-danger" disabled={form.busy()}>
-            Delete
+            {t("Delete")}
           </button>
         </div>
       </form>
@@ -569,7 +578,7 @@ function DeleteMessage(props: { messageId: Id }): JSX.Element {
 
 function Shortcuts(): JSX.Element {
   return (
-    <Modal title="Keyboard shortcuts" size="lg">
+    <Modal title={t("Keyboard shortcuts")} size="lg">
       <div class="shortcut-groups">
         <For each={SHORTCUTS}>
           {(group) => (

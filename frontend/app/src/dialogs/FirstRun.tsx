@@ -1,4 +1,5 @@
 import { createSignal, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { href, navigate } from "../router";
 import { refreshWorkspaces, rest, signOut } from "../state/session";
 import { state } from "../state/store";
@@ -11,17 +12,18 @@ export default function FirstRun(): JSX.Element {
     <main class="auth-page" id="main">
       <span class="brand">slackclone</span>
       <div class="auth-card card">
-        <h1>Welcome, {state.me?.name}</h1>
+        <h1>{t("Welcome, {name}", { name: state.me?.name ?? "" })}</h1>
         <p class="muted first-run-text">
-          A workspace is where your team talks. Make one now and invite the others; if you were invited to
-          one, open the link of the invitation.
+          {t(
+            "A workspace is where your team talks. Make one now and invite the others; if you were invited to one, open the link of the invitation.",
+          )}
         </p>
-        <WorkspaceForm submitLabel="Create workspace" />
+        <WorkspaceForm submitLabel={t("Create workspace")} />
       </div>
       <p class="auth-foot">
         Signed in as {state.me?.email}.{" "}
         <button type="button" class="link-button" onClick={() => void signOut().catch(toastError)}>
-          Sign out
+          {t("Sign out")}
         </button>
       </p>
     </main>
@@ -43,13 +45,13 @@ export function WorkspaceForm(props: {
   return (
     <form class="form" onSubmit={form.onSubmit}>
       <div class="field">
-        <label for="workspace-name">Workspace name</label>
+        <label for="workspace-name">{t("Workspace name")}</label>
         <input
           id="workspace-name"
           required
           maxLength={80}
           autocomplete="organization"
-          placeholder="Acme, Book club, Room 4b…"
+          placeholder={t("Acme, Book club, Room 4b…")}
           aria-invalid={form.error() !== null}
           ref={(element) => queueMicrotask(() => element.focus())}
           onInput={(event) => setName(event.currentTarget.value)}
@@ -59,11 +61,11 @@ export function WorkspaceForm(props: {
       <div class="form-actions">
         <Show when={props.onCancel}>
           <button type="button" class="btn" onClick={() => props.onCancel?.()}>
-            Cancel
+            {t("Cancel")}
           </button>
         </Show>
         <button type="submit" class="btn btn-primary" disabled={form.busy() || !name().trim()}>
-          {form.busy() ? "Creating…" : props.submitLabel}
+          {form.busy() ? t("Creating…") : props.submitLabel}
         </button>
       </div>
     </form>

@@ -3,6 +3,7 @@ import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { ChannelGlyph } from "../components/ChannelGlyph";
 import { MessageBody } from "../components/MessageBody";
+import { t } from "../i18n";
 import { setPinned } from "../state/pins";
 import { rest } from "../state/session";
 import { labelOf, myId, nameOf, state, titleOf } from "../state/store";
@@ -54,7 +55,7 @@ export function ChannelChooser(props: {
   };
   return (
     <div class="field">
-      <label for="forward-to">To</label>
+      <label for="forward-to">{t("To")}</label>
       <input
         id="forward-to"
         class="input"
@@ -64,15 +65,15 @@ export function ChannelChooser(props: {
         aria-expanded="true"
         aria-controls="forward-options"
         aria-activedescendant={found()[active()] ? `forward-${found()[active()]?.id}` : undefined}
-        placeholder={props.chosen ? labelOf(props.chosen) : "A channel or a person"}
+        placeholder={props.chosen ? labelOf(props.chosen) : t("A channel or a person")}
         onInput={(event) => {
           setQuery(event.currentTarget.value);
           setActive(0);
         }}
         onKeyDown={onKeyDown}
       />
-      <div class="people-options" id="forward-options" role="listbox" aria-label="Conversations">
-        <For each={found()} fallback={<p class="side-empty">Nothing found.</p>}>
+      <div class="people-options" id="forward-options" role="listbox" aria-label={t("Conversations")}>
+        <For each={found()} fallback={<p class="side-empty">{t("Nothing found.")}</p>}>
           {(channel, index) => (
             <div
               class="person"
@@ -113,10 +114,12 @@ export function Forward(props: { messageId: Id }): JSX.Element {
       client_msg_id: clientMsgId,
     });
     close();
-    toast(`Forwarded to ${labelOf(target)}.`, { action: { label: "Go there", run: () => goTo(target) } });
+    toast(t("Forwarded to {channel}.", { channel: labelOf(target) }), {
+      action: { label: t("Go there"), run: () => goTo(target) },
+    });
   });
   return (
-    <Modal title="Forward this message">
+    <Modal title={t("Forward this message")}>
       <form class="form" onSubmit={form.onSubmit}>
         <ChannelChooser
           workspaceId={state.channels[message()?.channel_id ?? ""]?.workspace_id ?? ""}
@@ -125,7 +128,7 @@ export function Forward(props: { messageId: Id }): JSX.Element {
         />
         <div class="field">
           <label for="forward-comment">
-            Say something about it <span class="muted">(optional)</span>
+            Say something about it <span class="muted">{t("(optional)")}</span>
           </label>
           <textarea
             id="forward-comment"
@@ -139,10 +142,10 @@ export function Forward(props: { messageId: Id }): JSX.Element {
         <FormError text={form.error()} />
         <div class="form-actions">
           <button type="button" class="btn" onClick={close}>
-            Cancel
+            {t("Cancel")}
           </button>
           <button type="submit" class="btn btn-primary" disabled={form.busy() || !channel()}>
-            {channel() ? `Forward to ${labelOf(channel() as Channel)}` : "Forward"}
+            {channel() ? t("Forward to {channel}", { channel: labelOf(channel() as Channel) }) : t("Forward")}
           </button>
         </div>
       </form>
@@ -156,12 +159,12 @@ export function Pins(props: { channelId: Id }): JSX.Element {
   const canUnpin = () => channel()?.is_member === true && !channel()?.archived;
   return (
     <Modal title={`Pinned in ${channel() ? labelOf(channel() as Channel) : ""}`}>
-      <ul class="pin-list" aria-label="Pinned messages" ref={list} tabIndex={-1}>
+      <ul class="pin-list" aria-label={t("Pinned messages")} ref={list} tabIndex={-1}>
         <For
           each={state.pins[props.channelId] ?? []}
           fallback={
             <li class="empty">
-              <p class="muted">Nothing is pinned here. Pin what people should find again.</p>
+              <p class="muted">{t("Nothing is pinned here. Pin what people should find again.")}</p>
             </li>
           }
         >
@@ -183,7 +186,7 @@ export function Pins(props: { channelId: Id }): JSX.Element {
                     if (found) goTo(found, pin.message.message_id, pin.message.thread_id);
                   }}
                 >
-                  Go to message
+                  {t("Go to message")}
                 </button>
                 <Show when={canUnpin()}>
                   <button
@@ -195,7 +198,7 @@ export function Pins(props: { channelId: Id }): JSX.Element {
                       void setPinned(pin.message, false);
                     }}
                   >
-                    Unpin
+                    {t("Unpin")}
                   </button>
                 </Show>
               </div>
@@ -211,8 +214,8 @@ export function WhoReacted(props: { messageId: Id }): JSX.Element {
   const message = () => state.messages[props.messageId];
   const workspaceId = () => state.channels[message()?.channel_id ?? ""]?.workspace_id ?? "";
   return (
-    <Modal title="Reactions" size="sm">
-      <For each={message()?.reactions ?? []} fallback={<p class="muted">Nobody reacted.</p>}>
+    <Modal title={t("Reactions")} size="sm">
+      <For each={message()?.reactions ?? []} fallback={<p class="muted">{t("Nobody reacted.")}</p>}>
         {(reaction) => (
           <section class="who-reacted" aria-label={`${reaction.emoji} ${reaction.user_ids.length}`}>
             <h3>
@@ -246,25 +249,25 @@ export function JumpToDate(props: { channelId: Id }): JSX.Element {
     const { results } = await rest.channels.history(found.id, { after: `t${at}`, limit: 1 });
     close();
     goTo(found, results[0]?.message_id);
-    if (!results[0]) toast("Nothing was said after that day.");
+    if (!results[0]) toast(t("Nothing was said after that day."));
   });
   const quick = (days: number) => setDay(new Date(Date.now() - days * 86_400_000).toLocaleDateString("sv"));
   return (
-    <Modal title="Jump to a date" size="sm">
+    <Modal title={t("Jump to a date")} size="sm">
       <form class="form" onSubmit={go.onSubmit}>
         <div class="presets">
           <button type="button" class="btn btn-sm" onClick={() => quick(0)}>
-            Today
+            {t("Today")}
           </button>
           <button type="button" class="btn btn-sm" onClick={() => quick(7)}>
-            A week ago
+            {t("A week ago")}
           </button>
           <button type="button" class="btn btn-sm" onClick={() => quick(30)}>
-            A month ago
+            {t("A month ago")}
           </button>
         </div>
         <div class="field">
-          <label for="jump-day">Day</label>
+          <label for="jump-day">{t("Day")}</label>
           <input
             id="jump-day"
             class="input"
@@ -278,7 +281,7 @@ export function JumpToDate(props: { channelId: Id }): JSX.Element {
         <FormError text={go.error()} />
         <div class="form-actions">
           <button type="submit" class="btn btn-primary" disabled={go.busy() || !day()}>
-            Go
+            {t("Go")}
           </button>
         </div>
       </form>

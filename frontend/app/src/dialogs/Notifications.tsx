@@ -1,5 +1,6 @@
 import type { ChannelNotifications, Id, NotificationLevel } from "@slackclone/client";
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
+import { t } from "../i18n";
 import { route } from "../router";
 import {
   isMuted,
@@ -38,35 +39,35 @@ export function NotificationSettings(): JSX.Element {
         when={wish()}
         fallback={
           <p class="muted" role="status">
-            Loading…
+            {t("Loading…")}
           </p>
         }
       >
         {(known) => (
           <>
-            <h3>In {state.workspaces[workspaceId()]?.name}</h3>
+            <h3>{t("In {name}", { name: state.workspaces[workspaceId()]?.name ?? "" })}</h3>
             <LevelChoice
               name="workspace-level"
-              legend="Notify me of"
+              legend={t("Notify me of")}
               level={known().level}
               choose={(level) => level && void change(workspaceId(), { level })}
             />
             <Keywords workspaceId={workspaceId()} />
             <Check
-              label="Mail me what I missed"
-              hint="Mentions and direct messages that stay unread for a while, in one letter."
+              label={t("Mail me what I missed")}
+              hint={t("Mentions and direct messages that stay unread for a while, in one letter.")}
               on={known().email}
               set={(email) => void change(workspaceId(), { email })}
             />
             <Check
-              label="Hide what messages say"
-              hint="Notifications and letters say only that there is something."
+              label={t("Hide what messages say")}
+              hint={t("Notifications and letters say only that there is something.")}
               on={known().content_free}
               set={(content_free) => void change(workspaceId(), { content_free })}
             />
             <Check
-              label="Play a sound"
-              hint="With notifications while slackclone is open."
+              label={t("Play a sound")}
+              hint={t("With notifications while slackclone is open.")}
               on={known().sound}
               set={(sound) => void change(workspaceId(), { sound })}
             />
@@ -94,15 +95,15 @@ function PushSetting(): JSX.Element {
     setBusy(false);
   };
   const words = {
-    unsupported: "This browser can't receive notifications.",
-    blocked: "They are blocked in the browser: allow them there, beside the address.",
-    off: "Be told while slackclone is closed.",
-    on: "This browser is told while slackclone is closed.",
+    unsupported: t("This browser can't receive notifications."),
+    blocked: t("They are blocked in the browser: allow them there, beside the address."),
+    off: t("Be told while slackclone is closed."),
+    on: t("This browser is told while slackclone is closed."),
   };
   return (
     <div class="setting" data-testid="push-setting">
       <div>
-        <strong>Notifications on this device</strong>
+        <strong>{t("Notifications on this device")}</strong>
         <p class="hint" role="status">
           {words[latestOf(current, "off")]}
         </p>
@@ -114,7 +115,7 @@ function PushSetting(): JSX.Element {
           disabled={busy()}
           onClick={() => void run(async () => void mutate(await turnOnPush()))}
         >
-          Turn on notifications
+          {t("Turn on notifications")}
         </button>
       </Show>
       <Show when={latestOf(current, "off") === "on"}>
@@ -126,11 +127,11 @@ function PushSetting(): JSX.Element {
             onClick={() =>
               void run(async () => {
                 await rest.devices.test();
-                toast("A test is on its way to your devices.");
+                toast(t("A test is on its way to your devices."));
               })
             }
           >
-            Send a test
+            {t("Send a test")}
           </button>
           <button
             type="button"
@@ -138,7 +139,7 @@ function PushSetting(): JSX.Element {
             disabled={busy()}
             onClick={() => void run(async () => void mutate(await turnOffPush()))}
           >
-            Turn off
+            {t("Turn off")}
           </button>
         </div>
       </Show>
@@ -161,23 +162,23 @@ function Keywords(props: { workspaceId: Id }): JSX.Element {
   return (
     <form class="form" onSubmit={form.onSubmit}>
       <div class="field">
-        <label for="keywords">Your words</label>
+        <label for="keywords">{t("Your words")}</label>
         <input
           id="keywords"
           value={text()}
           maxLength={1200}
-          placeholder="deploy, on call"
+          placeholder={t("deploy, on call")}
           aria-describedby="keywords-hint"
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <p class="hint" id="keywords-hint">
-          Separated by commas. You are told whenever somebody writes one of them.
+          {t("Separated by commas. You are told whenever somebody writes one of them.")}
         </p>
       </div>
       <FormError text={form.error()} />
       <div class="form-actions">
         <button type="submit" class="btn" disabled={form.busy() || text() === saved()}>
-          Save the words
+          {t("Save the words")}
         </button>
       </div>
     </form>
@@ -209,7 +210,7 @@ function LevelChoice(props: {
 }): JSX.Element {
   const choices = () =>
     props.inherit
-      ? [{ id: null, label: "As in the workspace", hint: props.inherit }, ...LEVELS]
+      ? [{ id: null, label: t("As in the workspace"), hint: props.inherit }, ...LEVELS]
       : (LEVELS as { id: NotificationLevel | null; label: string; hint: string }[]);
   return (
     <fieldset class="notify-levels">
@@ -259,23 +260,25 @@ export function ChannelNotificationDialog(props: { channelId: Id }): JSX.Element
       <div class="form" data-testid="channel-notifications">
         <LevelChoice
           name="channel-level"
-          legend="Notify me of"
+          legend={t("Notify me of")}
           level={wish()?.level ?? null}
           inherit={inherited()}
           choose={(level) => set({ level })}
         />
         <div class="setting">
           <div>
-            <strong>{muted() ? "Muted" : "Mute"}</strong>
+            <strong>{muted() ? t("Muted") : t("Mute")}</strong>
             <p class="hint" role="status">
               {muted() && wish()?.muted_until
-                ? `Until ${new Date(wish()?.muted_until ?? 0).toLocaleString()}.`
-                : "No notifications, and no bold name in the sidebar."}
+                ? t("Until {time}.", {
+                    time: new Date(wish()?.muted_until ?? 0).toLocaleString(),
+                  })
+                : t("No notifications, and no bold name in the sidebar.")}
             </p>
           </div>
           <Show when={muted()}>
             <button type="button" class="btn" onClick={() => set({ muted: false })}>
-              Unmute
+              {t("Unmute")}
             </button>
           </Show>
         </div>

@@ -1,5 +1,6 @@
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { Icon, type IconName } from "../components/Icon";
+import { t } from "../i18n";
 import { rest, signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -13,7 +14,7 @@ type Tab = "profile" | "notifications" | "appearance" | "sessions";
 
 export function Settings(props: { tab: Tab }): JSX.Element {
   return (
-    <Modal title="Settings">
+    <Modal title={t("Settings")}>
       <Tabs
         current={props.tab}
         tabs={[
@@ -54,7 +55,7 @@ function Profile(): JSX.Element {
     <div class="form" role="tabpanel">
       <form class="form" onSubmit={form.onSubmit}>
         <div class="field">
-          <label for="my-name">Your name</label>
+          <label for="my-name">{t("Your name")}</label>
           <input
             id="my-name"
             required
@@ -65,7 +66,7 @@ function Profile(): JSX.Element {
           />
         </div>
         <div class="field">
-          <span class="label">E-mail</span>
+          <span class="label">{t("E-mail")}</span>
           <span class="muted">{state.me?.email}</span>
         </div>
         <FormError text={form.error()} />
@@ -75,17 +76,17 @@ function Profile(): JSX.Element {
             class="btn btn-primary"
             disabled={form.busy() || !name().trim() || name().trim() === state.me?.name}
           >
-            Save
+            {t("Save")}
           </button>
         </div>
       </form>
       <div class="setting">
         <div>
-          <strong>Sign out</strong>
-          <p class="hint">Drafts and unsent messages in this browser are removed.</p>
+          <strong>{t("Sign out")}</strong>
+          <p class="hint">{t("Drafts and unsent messages in this browser are removed.")}</p>
         </div>
         <button type="button" class="btn" onClick={() => void signOut().catch(toastError)}>
-          <Icon name="leave" size={16} /> Sign out
+          <Icon name="leave" size={16} /> {t("Sign out")}
         </button>
       </div>
     </div>
@@ -101,7 +102,7 @@ function Appearance(): JSX.Element {
   return (
     <div class="form" role="tabpanel">
       <fieldset class="themes">
-        <legend class="label">Theme</legend>
+        <legend class="label">{t("Theme")}</legend>
         <For each={themes}>
           {(one) => (
             <label class="theme-choice" classList={{ "theme-chosen": theme() === one.id }}>
@@ -121,17 +122,17 @@ function Appearance(): JSX.Element {
         </For>
       </fieldset>
       <div class="field">
-        <label for="undo-send">Undo sending</label>
+        <label for="undo-send">{t("Undo sending")}</label>
         <select
           id="undo-send"
           class="input"
           value={undoSeconds()}
           onChange={(event) => setUndoSeconds(Number(event.currentTarget.value))}
         >
-          <option value="0">Messages go at once</option>
-          <option value="5">Hold them for 5 seconds</option>
-          <option value="10">Hold them for 10 seconds</option>
-          <option value="20">Hold them for 20 seconds</option>
+          <option value="0">{t("Messages go at once")}</option>
+          <option value="5">{t("Hold them for 5 seconds")}</option>
+          <option value="10">{t("Hold them for 10 seconds")}</option>
+          <option value="20">{t("Hold them for 20 seconds")}</option>
         </select>
       </div>
     </div>
@@ -148,17 +149,17 @@ function Security(): JSX.Element {
     await rest.me.password({ current: current(), password: password() });
     setCurrent("");
     setPassword("");
-    toast("Password changed. Your other sessions were signed out.");
+    toast(t("Password changed. Your other sessions were signed out."));
     void refetch();
   });
   return (
     <div class="form" role="tabpanel">
-      <h3>Where you are signed in</h3>
-      <ul class="sessions" aria-label="Sessions" aria-busy={sessions.loading}>
+      <h3>{t("Where you are signed in")}</h3>
+      <ul class="sessions" aria-label={t("Sessions")} aria-busy={sessions.loading}>
         <For
           each={latestOf(sessions, [])}
           fallback={
-            <li class="side-empty">{sessions.loading ? "Loading…" : "The sessions did not load."}</li>
+            <li class="side-empty">{sessions.loading ? t("Loading…") : t("The sessions did not load.")}</li>
           }
         >
           {(session) => (
@@ -167,15 +168,19 @@ function Security(): JSX.Element {
               <div class="grow">
                 <strong>{deviceOf(session.user_agent, session.kind)}</strong>
                 <div class="muted">
-                  {session.current ? "This session" : `Last seen ${ago(session.last_seen_at, now())}`}
+                  {session.current
+                    ? t("This session")
+                    : t("Last seen {ago}", { ago: ago(session.last_seen_at, now()) })}
                   {session.ip ? ` · ${session.ip}` : ""}
                 </div>
               </div>
-              <Show when={!session.current} fallback={<span class="tag tag-good">Active</span>}>
+              <Show when={!session.current} fallback={<span class="tag tag-good">{t("Active")}</span>}>
                 <button
                   type="button"
                   class="btn btn-sm"
-                  aria-label={`Sign out ${deviceOf(session.user_agent, session.kind)}`}
+                  aria-label={t("Sign out {device}", {
+                    device: deviceOf(session.user_agent, session.kind),
+                  })}
                   onClick={() =>
                     void rest.me
                       .endSession(session.id)
@@ -183,14 +188,14 @@ function Security(): JSX.Element {
                       .catch(toastError)
                   }
                 >
-                  Sign out
+                  {t("Sign out")}
                 </button>
               </Show>
             </li>
           )}
         </For>
       </ul>
-      <h3>Change your password</h3>
+      <h3>{t("Change your password")}</h3>
       <form class="form" onSubmit={form.onSubmit}>
         <input
           type="text"
@@ -202,7 +207,7 @@ function Security(): JSX.Element {
           aria-hidden="true"
         />
         <div class="field">
-          <label for="current-password">Current password</label>
+          <label for="current-password">{t("Current password")}</label>
           <input
             id="current-password"
             type="password"
@@ -213,7 +218,7 @@ function Security(): JSX.Element {
           />
         </div>
         <div class="field">
-          <label for="new-password">New password</label>
+          <label for="new-password">{t("New password")}</label>
           <input
             id="new-password"
             type="password"
@@ -231,7 +236,7 @@ function Security(): JSX.Element {
             class="btn btn-primary"
             disabled={form.busy() || !current() || password().length < 8}
           >
-            Change password
+            {t("Change password")}
           </button>
         </div>
       </form>
@@ -240,7 +245,7 @@ function Security(): JSX.Element {
 }
 
 function deviceOf(agent: string, kind: string): string {
-  if (kind === "api") return agent.split(/[ /]/)[0] || "API client";
+  if (kind === "api") return agent.split(/[ /]/)[0] || t("API client");
   const browser = /Edg\//.test(agent)
     ? "Edge"
     : /Firefox\//.test(agent)
@@ -249,7 +254,7 @@ function deviceOf(agent: string, kind: string): string {
         ? "Chrome"
         : /Safari\//.test(agent)
           ? "Safari"
-          : "A browser";
+          : t("A browser");
   const system = /Android/.test(agent)
     ? "Android"
     : /iPhone|iPad/.test(agent)

@@ -1,6 +1,7 @@
 import type { DndSchedule } from "@slackclone/client";
 import { createSignal, For, type JSX, Show } from "solid-js";
 import { Icon } from "../components/Icon";
+import { t } from "../i18n";
 import { attempt, clearStatus, mine, presenceOf, setDnd, setStatus } from "../state/presence";
 import { myId } from "../state/store";
 import { toast } from "../state/toasts";
@@ -49,21 +50,21 @@ export function StatusDialog(): JSX.Element {
     close();
   });
   return (
-    <Modal title="Set a status" size="sm">
+    <Modal title={t("Set a status")} size="sm">
       <form class="form" onSubmit={form.onSubmit} data-testid="status-form">
         <div class="status-row">
           <button
             type="button"
             class="status-pick"
-            aria-label={emoji() ? `Emoji ${emoji()}, change it` : "Choose an emoji"}
+            aria-label={emoji() ? t("Emoji {emoji}, change it", { emoji: emoji() }) : t("Choose an emoji")}
             onClick={(event) => pickEmoji({ anchor: event.currentTarget, pick: setEmoji })}
           >
             {emoji() || <Icon name="smile" size={20} />}
           </button>
           <input
             class="input"
-            aria-label="What is your status?"
-            placeholder="What is your status?"
+            aria-label={t("What is your status?")}
+            placeholder={t("What is your status?")}
             maxLength={100}
             value={text()}
             onInput={(event) => setText(event.currentTarget.value)}
@@ -72,7 +73,7 @@ export function StatusDialog(): JSX.Element {
             <button
               type="button"
               class="tool"
-              aria-label="Empty the status"
+              aria-label={t("Empty the status")}
               onClick={() => {
                 setEmoji("");
                 setText("");
@@ -82,7 +83,7 @@ export function StatusDialog(): JSX.Element {
             </button>
           </Show>
         </div>
-        <ul class="presets" aria-label="Suggestions">
+        <ul class="presets" aria-label={t("Suggestions")}>
           <For each={PRESETS}>
             {(preset) => (
               <li>
@@ -103,13 +104,15 @@ export function StatusDialog(): JSX.Element {
           </For>
         </ul>
         <div class="field">
-          <label for="status-lifetime">Clear after</label>
+          <label for="status-lifetime">{t("Clear after")}</label>
           <select
             id="status-lifetime"
             value={lifetime()}
             onChange={(event) => setLifetime(event.currentTarget.value)}
           >
-            <Show when={had?.expires_at}>{(at) => <option value="keep">As set: {full(at())}</option>}</Show>
+            <Show when={had?.expires_at}>
+              {(at) => <option value="keep">{t("As set: {time}", { time: full(at()) })}</option>}
+            </Show>
             <For each={LIFETIMES}>{(one) => <option value={one.id}>{one.label}</option>}</For>
           </select>
         </div>
@@ -117,11 +120,11 @@ export function StatusDialog(): JSX.Element {
         <div class="form-actions">
           <Show when={had}>
             <button type="button" class="btn" onClick={() => attempt(clearStatus().then(close))}>
-              Clear status
+              {t("Clear status")}
             </button>
           </Show>
           <button type="submit" class="btn btn-primary" disabled={form.busy() || (empty() && !had)}>
-            Save
+            {t("Save")}
           </button>
         </div>
       </form>
@@ -161,10 +164,10 @@ export function DndDialog(): JSX.Element {
   const pause = (until: number | null) =>
     attempt(
       setDnd({ until }).then(close),
-      until ? "Notifications are paused." : "Notifications are on again.",
+      until ? t("Notifications are paused.") : t("Notifications are on again."),
     );
   return (
-    <Modal title="Pause notifications" size="sm">
+    <Modal title={t("Pause notifications")} size="sm">
       <div class="form">
         <Show when={mine.dnd.until}>
           {(until) => (
@@ -174,12 +177,12 @@ export function DndDialog(): JSX.Element {
                 <strong>{until() - Date.now() > 20 * HOUR ? full(until()) : clock(until())}</strong>
               </span>
               <button type="button" class="btn btn-sm" onClick={() => pause(null)}>
-                Resume
+                {t("Resume")}
               </button>
             </div>
           )}
         </Show>
-        <div class="pauses" role="group" aria-label="Pause for">
+        <div class="pauses" role="group" aria-label={t("Pause for")}>
           <For each={PAUSES}>
             {(one) => (
               <button type="button" class="btn btn-sm" onClick={() => pause(one.until())}>
@@ -215,7 +218,7 @@ export function DndDialog(): JSX.Element {
               </label>
             </div>
             <fieldset class="days">
-              <legend class="label">Beginning on</legend>
+              <legend class="label">{t("Beginning on")}</legend>
               <For each={DAYS}>
                 {(day, index) => (
                   <label class="day" classList={{ "day-on": days().includes(index()) }}>
@@ -245,7 +248,7 @@ export function DndDialog(): JSX.Element {
               class="btn btn-primary"
               disabled={form.busy() || (on() && days().length === 0)}
             >
-              Save schedule
+              {t("Save schedule")}
             </button>
           </div>
         </form>

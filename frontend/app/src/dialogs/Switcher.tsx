@@ -2,6 +2,7 @@ import type { Channel, Id, Member } from "@slackclone/client";
 import { createEffect, createMemo, createResource, createSignal, For, type JSX, on, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { ChannelGlyph } from "../components/ChannelGlyph";
+import { t } from "../i18n";
 import { unreadOf } from "../state/reads";
 import { putChannel, rest } from "../state/session";
 import { isDirect, myId, partnersOf, state, titleOf } from "../state/store";
@@ -79,12 +80,12 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
   };
 
   return (
-    <Modal title="Jump to" hideTitle top>
+    <Modal title={t("Jump to")} hideTitle top>
       <input
         class="switcher-input"
         type="text"
-        placeholder="Jump to a channel or person…"
-        aria-label="Jump to a channel or person"
+        placeholder={t("Jump to a channel or person…")}
+        aria-label={t("Jump to a channel or person")}
         role="combobox"
         aria-expanded="true"
         aria-controls="switcher-list"
@@ -97,8 +98,8 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
         }}
         onKeyDown={onKeyDown}
       />
-      <div class="switcher-list" ref={list} id="switcher-list" role="listbox" aria-label="Places">
-        <For each={places()} fallback={<p class="side-empty">Nothing is called like that.</p>}>
+      <div class="switcher-list" ref={list} id="switcher-list" role="listbox" aria-label={t("Places")}>
+        <For each={places()} fallback={<p class="side-empty">{t("Nothing is called like that.")}</p>}>
           {(place, index) => (
             <div
               class="person"
@@ -117,16 +118,16 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
                   <strong class="clip">{titleOf(place.channel)}</strong>
                   <span class="grow" />
                   <Show when={unreadOf(place.channel) > 0 && place.channel.is_member}>
-                    <span class="tag tag-accent">unread</span>
+                    <span class="tag tag-accent">{t("unread")}</span>
                   </Show>
                   <Show when={!place.channel.is_member}>
-                    <span class="tag">not joined</span>
+                    <span class="tag">{t("not joined")}</span>
                   </Show>
                   <Show when={place.channel.archived}>
-                    <span class="tag">archived</span>
+                    <span class="tag">{t("archived")}</span>
                   </Show>
                   <Show when={isDirect(place.channel)}>
-                    <span class="muted">direct</span>
+                    <span class="muted">{t("direct")}</span>
                   </Show>
                 </>
               ) : (
@@ -150,13 +151,13 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
       </div>
       <footer class="switcher-foot muted">
         <span>
-          <kbd>↑</kbd> <kbd>↓</kbd> choose
+          <kbd>↑</kbd> <kbd>↓</kbd> {t("choose")}
         </span>
         <span>
-          <kbd>Enter</kbd> open
+          <kbd>{t("Enter")}</kbd> open
         </span>
         <span>
-          <kbd>Esc</kbd> close
+          <kbd>{t("Esc")}</kbd> close
         </span>
       </footer>
     </Modal>

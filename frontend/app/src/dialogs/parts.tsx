@@ -3,6 +3,7 @@ import type { Id, Member } from "@slackclone/client";
 import { createResource, createSignal, For, type JSX, onCleanup, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
+import { t } from "../i18n";
 import { putMembers, rest } from "../state/session";
 import { myId } from "../state/store";
 import { explain } from "../state/toasts";
@@ -54,7 +55,7 @@ export function Modal(props: {
           >
             <header class="modal-head" classList={{ "visually-hidden": props.hideTitle === true }}>
               <Dialog.Title class="modal-title">{props.title}</Dialog.Title>
-              <Dialog.CloseButton class="tool" aria-label="Close">
+              <Dialog.CloseButton class="tool" aria-label={t("Close")}>
                 <Icon name="x" />
               </Dialog.CloseButton>
             </header>
@@ -187,7 +188,7 @@ export function PeoplePicker(props: {
               {member.name}
               <button
                 type="button"
-                aria-label={`Remove ${member.name}`}
+                aria-label={t("Remove {name}", { name: member.name })}
                 onClick={() => remove(member.user_id)}
               >
                 <Icon name="x" size={13} />
@@ -200,7 +201,7 @@ export function PeoplePicker(props: {
           type="text"
           autocomplete="off"
           aria-label={props.label}
-          placeholder={props.chosen.length === 0 ? "Search by name or @handle" : ""}
+          placeholder={props.chosen.length === 0 ? t("Search by name or @handle") : ""}
           role="combobox"
           aria-expanded="true"
           aria-controls="people-options"
@@ -210,12 +211,12 @@ export function PeoplePicker(props: {
           onKeyDown={onKeyDown}
         />
       </div>
-      <div class="people-options" id="people-options" role="listbox" aria-label="People">
+      <div class="people-options" id="people-options" role="listbox" aria-label={t("People")}>
         <For
           each={options()}
           fallback={
             <p class="side-empty">
-              {found.loading ? "Searching…" : query() ? "Nobody found." : "Nobody else here yet."}
+              {found.loading ? t("Searching…") : query() ? t("Nobody found.") : t("Nobody else here yet.")}
             </p>
           }
         >
@@ -235,7 +236,7 @@ export function PeoplePicker(props: {
               <strong class="clip">{member.name}</strong>
               <span class="muted clip">@{member.handle}</span>
               <Show when={member.is_bot}>
-                <span class="tag">Bot</span>
+                <span class="tag">{t("Bot")}</span>
               </Show>
             </div>
           )}

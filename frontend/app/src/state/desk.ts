@@ -1,5 +1,6 @@
 import type { Channel, EventFrame, Id, Message, SidebarLayout } from "@slackclone/client";
 import { reconcile } from "solid-js/store";
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import { keep, kept, keptKeys } from "./local";
 import { rest } from "./session";
@@ -54,7 +55,7 @@ export function onDeskEvent(event: EventFrame): void {
       return;
     case "scheduled.changed": {
       const { workspace_id, state: became } = event.data;
-      if (became === "failed") toast("A message that you scheduled could not be sent.", { kind: "error" });
+      if (became === "failed") toast(t("A message that you scheduled could not be sent."), { kind: "error" });
       later(`scheduled:${workspace_id}`, () => loadScheduled(workspace_id));
       return;
     }

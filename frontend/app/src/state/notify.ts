@@ -1,5 +1,6 @@
 import type { ChannelNotifications, EventOf, Id, NotificationPreference } from "@slackclone/client";
 import { createStore, reconcile } from "solid-js/store";
+import { t } from "../i18n";
 import { href, navigate } from "../router";
 import { rest } from "./session";
 import { isDirect, myId, nameOf, state, titleOf } from "./store";
@@ -63,7 +64,7 @@ export function notifyOfPosted(event: EventOf<"message.posted">): void {
   const workspace = wishes.workspaces[channel.workspace_id];
   const sender = nameOf(channel.workspace_id, message.sender_id);
   const title = workspace?.content_free
-    ? "New message"
+    ? t("New message")
     : isDirect(channel)
       ? sender
       : `${sender} in #${titleOf(channel)}`;

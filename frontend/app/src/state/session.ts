@@ -13,6 +13,7 @@ import {
 import { batch } from "solid-js";
 import { produce, reconcile, unwrap } from "solid-js/store";
 import { forgetCanvases } from "../canvas/kept";
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import {
   applyToMessage,
@@ -257,7 +258,7 @@ function lostChannel(channelId: Id): void {
     );
     if (shown) navigate(href({ workspace: channel.workspace_id }), { replace: true });
   });
-  if (shown) toast(`You are no longer in ${channel.name ?? "this conversation"}.`);
+  if (shown) toast(t("You are no longer in {name}.", { name: channel.name ?? "this conversation" }));
 }
 
 /* ---- events ---- */

@@ -1,4 +1,5 @@
 import type { Id, Member } from "@slackclone/client";
+import { t } from "../i18n";
 import { full } from "../text/time";
 import { parseWhen } from "../text/when";
 import { loadReminders, toggleStar } from "./desk";
@@ -104,7 +105,7 @@ export const COMMANDS: readonly Command[] = [
       const workspaceId = channelOf(call).workspace_id;
       await rest.desk.remind(workspaceId, { text, at: found.at });
       await loadReminders(workspaceId);
-      toast(`You will be reminded of “${text}” on ${full(found.at)}.`);
+      toast(t("You will be reminded of “{text}” on {time}.", { text, time: full(found.at) }));
     },
   },
   {
@@ -115,12 +116,12 @@ export const COMMANDS: readonly Command[] = [
       const words = call.rest.trim();
       if (!words) {
         await rest.me.clearStatus();
-        toast("Your status is cleared.");
+        toast(t("Your status is cleared."));
         return;
       }
       const match = /^(:[\w+-]+:|\p{Extended_Pictographic}\uFE0F?)?\s*(.*)$/su.exec(words);
       await rest.me.setStatus({ emoji: (match?.[1] ?? "").replaceAll(":", ""), text: match?.[2] ?? "" });
-      toast("Your status is set.");
+      toast(t("Your status is set."));
     },
   },
   {
@@ -131,7 +132,7 @@ export const COMMANDS: readonly Command[] = [
       const words = call.rest.trim();
       if (words === "off") {
         await rest.me.setDnd({ until: null });
-        toast("You can be disturbed again.");
+        toast(t("You can be disturbed again."));
         return;
       }
       const found = parseWhen(
@@ -139,7 +140,7 @@ export const COMMANDS: readonly Command[] = [
       );
       if (!found) throw new CommandError("For how long? Like this: /dnd 30 minutes, or /dnd off");
       await rest.me.setDnd({ until: found.at });
-      toast(`You won't be disturbed until ${full(found.at)}.`);
+      toast(t("You won't be disturbed until {time}.", { time: full(found.at) }));
     },
   },
   {
@@ -148,7 +149,7 @@ export const COMMANDS: readonly Command[] = [
     what: "Be shown as away",
     run: async () => {
       await rest.me.setAway(true);
-      toast("You are shown as away. /active takes it back.");
+      toast(t("You are shown as away. /active takes it back."));
     },
   },
   {
@@ -157,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
     what: "No longer be shown as away",
     run: async () => {
       await rest.me.setAway(false);
-      toast("You are shown as active.");
+      toast(t("You are shown as active."));
     },
   },
   {
@@ -175,7 +176,7 @@ export const COMMANDS: readonly Command[] = [
     what: "Unmute this conversation",
     run: async (call) => {
       await rest.channels.mute(call.channelId, false);
-      toast("No longer muted.");
+      toast(t("No longer muted."));
     },
   },
   { name: "leave", takes: "", what: "Leave the channel", run: (call) => leaveChannel(channelOf(call)) },

@@ -1,5 +1,6 @@
 import { ApiError } from "@slackclone/client";
 import { createSignal } from "solid-js";
+import { t } from "../i18n";
 
 export interface Toast {
   id: number;
@@ -34,7 +35,7 @@ export function explain(error: unknown): string {
     const fields = Object.values(error.fields).flat();
     return fields[0] ?? error.detail ?? error.code;
   }
-  return "Something went wrong. Please try again.";
+  return t("Something went wrong. Please try again.");
 }
 
 export function toastError(error: unknown): void {

@@ -1,5 +1,6 @@
 import { ApiError, type Id, type Upload } from "@slackclone/client";
 import { createStore, produce } from "solid-js/store";
+import { t } from "../i18n";
 import { rest } from "./session";
 
 const PIECE = 4 * 1024 * 1024;
@@ -63,7 +64,7 @@ export function createUploads(workspaceId: () => Id) {
         const fields = error instanceof ApiError ? Object.values(error.fields)[0]?.[0] : undefined;
         change(key, {
           state: "failed",
-          error: fields ?? (error instanceof Error ? error.message : "The upload failed."),
+          error: fields ?? (error instanceof Error ? error.message : t("The upload failed.")),
         });
       }
     }

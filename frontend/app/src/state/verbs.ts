@@ -1,5 +1,6 @@
 import { type Channel, type Id, type Message, OutboxFullError } from "@slackclone/client";
 import { produce } from "solid-js/store";
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import { applyToMessage } from "./apply";
 import { enterChannel, putChannel, rest, socket } from "./session";
@@ -20,7 +21,7 @@ export function sendMessage(message: {
     return true;
   } catch (error) {
     if (!(error instanceof OutboxFullError)) throw error;
-    toast("Too many messages are waiting to be sent. Please wait for the connection.", { kind: "error" });
+    toast(t("Too many messages are waiting to be sent. Please wait for the connection."), { kind: "error" });
     return false;
   }
 }
@@ -153,7 +154,7 @@ export async function copyLink(message: Message): Promise<void> {
       ? { message: message.message_id, thread: message.thread_id }
       : { message: message.message_id };
   await copyText(location.origin + href({ workspace: channel.workspace_id, channel: channel.id, ...place }));
-  toast("Link copied.");
+  toast(t("Link copied."));
 }
 
 export async function copyText(text: string): Promise<void> {

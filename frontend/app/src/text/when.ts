@@ -1,3 +1,5 @@
+import { t } from "../i18n";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -20,11 +22,11 @@ export function morning(days: number, now = Date.now()): number {
 export function presets(now = Date.now()): { label: string; at: number }[] {
   const monday = (8 - new Date(now).getDay()) % 7 || 7;
   return [
-    { label: "In 20 minutes", at: now + 20 * MINUTE },
-    { label: "In 1 hour", at: now + HOUR },
-    { label: "In 3 hours", at: now + 3 * HOUR },
-    { label: "Tomorrow at 9:00", at: morning(1, now) },
-    { label: "Monday at 9:00", at: morning(monday, now) },
+    { label: t("In 20 minutes"), at: now + 20 * MINUTE },
+    { label: t("In 1 hour"), at: now + HOUR },
+    { label: t("In 3 hours"), at: now + 3 * HOUR },
+    { label: t("Tomorrow at 9:00"), at: morning(1, now) },
+    { label: t("Monday at 9:00"), at: morning(monday, now) },
   ];
 }
 
