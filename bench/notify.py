@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             "APNS_URL": where["apns"],
             "BROKER_VISIBILITY_S": "20",
         }
-        stage = stack.enter_context(Stage(options.profile, env=env, workers=2))
+        stage = stack.enter_context(Stage(options.profile, env=env, workers=1, bulk=2))
         talkers = stage.seed(40)
         groups = [talkers[index::4] for index in range(4)]
         *rooms, channel = stage.channels([*groups, []])
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         say(f"chat alone: p99 {before} ms")
         wanted = options.members - here
         result = _fan_out(options, stage, chat, pushes, channel, wanted, say)
-        stage.product.start("worker-0", "worker-1")
+        stage.product.start("bulk-0", "bulk-1")
         return {"members": options.members, "recipients": wanted, "chat_p99_before_ms": before, **result} | {
             "chat_p99_change": round(result["chat_p99_during_ms"] / before - 1, 3)
         }
@@ -110,7 +110,7 @@ def _fan_out(
             said_at = time.monotonic()
             say(f"{said_at - started:>5.0f} s: {found}")
         if killed < options.kills and found["distinct"] > wanted * (killed + 1) / (options.kills + 1):
-            name = f"worker-{killed % 2}"
+            name = f"bulk-{killed % 2}"
             stage.product.kill(name)
             stage.product.start(name)
             killed += 1

@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 20.0
 _PDEATHSIG = 1
+_FOR_FEW = ("celery", "notify", "push", "mail")
 _libc = ctypes.CDLL(None)
 # The kernel ends a child when the *thread* that made it ends, so one thread, which lives as long as we do, makes them.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
@@ -81,6 +82,7 @@ class Product:
     """`env` adds to all roles' environment. Roles: "web-0", "sequencer-0", "worker-0" …; embedded has only "web-0".
 
     In the cluster search works with `indexers` only, mentions and the like with `reads` only.
+    With `bulk` the workers leave what is for many to so many workers of their own, "bulk-0" ….
     With `messages` the webs post through so many message services, "messages-0" …, instead of by themselves.
     """
 
@@ -94,6 +96,7 @@ class Product:
         webs: int = 1,
         sequencers: int = 1,
         workers: int = 1,
+        bulk: int = 0,
         messages: int = 0,
         indexers: int = 0,
         reads: int = 0,
@@ -116,7 +119,9 @@ class Product:
             for index in range(sequencers):
                 self.add_role("sequencer", index)
             for index in range(workers):
-                self.add_role("worker", index)
+                self.add_role("worker", index, *(_FOR_FEW if bulk else ()))
+            for index in range(bulk):
+                self.add_role("bulk", index)
             for index in range(indexers):
                 self.add_role("indexer", index)
             for index in range(reads):
@@ -158,7 +163,12 @@ class Product:
             }
         return env | dict(extra)
 
-    def add_role(self, kind: Literal["web", "messages", "sequencer", "worker", "indexer", "reads"], index: int) -> Role:
+    def add_role(
+        self,
+        kind: Literal["web", "messages", "sequencer", "worker", "bulk", "indexer", "reads"],
+        index: int,
+        *arguments: str,
+    ) -> Role:
         """Declare one more role; `start(name)` runs it."""
         name = f"{kind}-{index}"
         port: int | None = None
@@ -173,8 +183,11 @@ class Product:
             case "messages":
                 port = free_port()
                 env["GRPC_PORT"] = str(port)
-        command = {"web": "serve", "messages": "messageservice", "reads": "readservice"}.get(kind, kind)
-        role = Role(name, [sys.executable, "manage.py", command], env, self.logs / f"{name}.log", port)
+            case "bulk":
+                arguments = ("bulk",)
+        commands = {"web": "serve", "messages": "messageservice", "reads": "readservice", "bulk": "worker"}
+        command = commands.get(kind, kind)
+        role = Role(name, [sys.executable, "manage.py", command, *arguments], env, self.logs / f"{name}.log", port)
         self.roles[name] = role
         return role
 

@@ -36,11 +36,13 @@ class Stage:
         sequencers: int = 1,
         messages: int = 0,
         workers: int = 1,
+        bulk: int = 0,
         whole: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.profile = profile
         self._webs, self._sequencers, self._messages, self._workers = webs, sequencers, messages, workers
+        self._bulk = bulk
         # The other readers of the log; an embedded product has them anyway.
         self._readers = int(whole)
         self._env = ENV | dict(env or {})
@@ -64,6 +66,7 @@ class Stage:
                     sequencers=self._sequencers,
                     messages=self._messages,
                     workers=self._workers,
+                    bulk=self._bulk,
                     indexers=self._readers,
                     reads=self._readers,
                 )

@@ -244,13 +244,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ROUTES = {
     "notifications.notify": {"queue": "notify"},
     "notifications.unacknowledged": {"queue": "notify"},
-    "notifications.fan_out": {"queue": "fanout"},
-    "notifications.chunk": {"queue": "fanout"},
-    "notifications.sweep": {"queue": "fanout"},
+    "notifications.fan_out": {"queue": "bulk"},
+    "notifications.sweep": {"queue": "notify"},
     "notifications.push": {"queue": "push"},
     "notifications.close_shown": {"queue": "push"},
     "notifications.send_test": {"queue": "push"},
-    "previews.fetch": {"queue": "bulk"},
+    "previews.fetch": {"queue": "previews"},
     "notifications.mail": {"queue": "mail"},
     "notifications.write_letter": {"queue": "mail"},
 }
@@ -258,8 +257,8 @@ WORKER_QUEUES = {
     "celery": ("celery",),
     "notify": ("notify",),
     "push": ("push",),
-    "bulk": ("fanout", "bulk"),
-    "mail": ("mail",),
+    "bulk": ("bulk",),
+    "mail": ("mail", "previews"),
 }
 # What a killed worker held is given to another after so long; no task runs, or is put off, for longer.
 CELERY_BROKER_TRANSPORT_OPTIONS = (
@@ -295,6 +294,8 @@ PUSHERS = {
     "fcm": "apps.notifications.backends.push_fcm.FcmPusher",
     "apns": "apps.notifications.backends.push_apns.ApnsPusher",
 }
+# Pushes a second to the members of big audiences, all workers together; 0: as fast as it goes
+BULK_PUSHES_PER_S = float(os.environ.get("BULK_PUSHES_PER_S", "300"))
 MAIL_AFTER_S = float(os.environ.get("MAIL_AFTER_S", "900"))  # a mention that is unread for so long is mailed
 
 # -- limits ---------------------------------------------------------------------------------------------------------

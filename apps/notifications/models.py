@@ -90,7 +90,7 @@ class ChannelPreference(models.Model):
 class Notification(models.Model):
     """One per event and person, however many tasks ran. Times are ms.
 
-    state     pending until `due_at`; sending while a worker has it (claimed at `due_at`); then it stays as it ended
+    state     pending until `due_at`; claimed by a worker, then sending, both since `due_at`; then it stays as it ended
     position  what a read marker must reach for it to be read: the message's n, or its thread_n when thread_id is set
     devices   ids of the devices that took it: those are told when it is withdrawn
     mail_at   when a letter is due if it is still unread; None: never, or done
@@ -98,6 +98,7 @@ class Notification(models.Model):
 
     class State(models.TextChoices):
         PENDING = "pending"
+        CLAIMED = "claimed"
         SENDING = "sending"
         SENT = "sent"
         WITHDRAWN = "withdrawn"
@@ -126,7 +127,9 @@ class Notification(models.Model):
             models.Index(fields=["user_id", "channel_id", "state"], name="notification_of_user"),
             models.Index(fields=["mail_at"], condition=Q(mail_at__isnull=False), name="notification_mail_due"),
             models.Index(
-                fields=["due_at"], condition=Q(state__in=["pending", "sending"]), name="notification_unfinished"
+                fields=["due_at"],
+                condition=Q(state__in=["pending", "claimed", "sending"]),
+                name="notification_in_hand",
             ),
             models.Index(fields=["created_at"], name="notification_age"),
         ]
@@ -136,12 +139,18 @@ class Notification(models.Model):
 
 
 class FanOut(models.Model):
-    """How far a big audience was handed on: everyone up to `cursor`, a user id."""
+    """How far a big audience was seen to: everyone up to `cursor`, a user id. `moved_at` (ms): the last step."""
 
     event_id = models.BigIntegerField(primary_key=True)
+    channel_id = models.BigIntegerField(default=0)
+    seq = models.BigIntegerField(default=0)
     cursor = models.BigIntegerField(default=0)
     done = models.BooleanField(default=False)
     created_at = models.BigIntegerField(db_index=True)
+    moved_at = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["moved_at"], condition=Q(done=False), name="fan_out_unfinished")]
 
     def __str__(self) -> str:
         return f"{self.event_id} up to {self.cursor}"

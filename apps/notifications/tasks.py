@@ -1,7 +1,8 @@
 """Celery's door to this room. Every task may run twice, in any order, on any worker.
 
-Each kind of work has a queue of its own, so that none waits behind another: notify decides about messages to few,
-fanout about messages to many, push and bulk send to few and to many, mail writes letters.
+Each kind of work has a queue of its own, so that none waits behind another: notify decides about messages, push sends
+to few, bulk to many, mail writes letters. Of what goes to many only one chunk is in the queue at a time: the next one
+is enqueued when it is done, behind whatever came meanwhile.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,17 @@ from apps.core.clock import now_ms
 from apps.core.errors import UnavailableError
 from apps.eventlog import streams
 from apps.messaging.ports import StoreUnavailableError
-from apps.notifications import posts
+from apps.notifications import pacing, posts
 from apps.notifications.actions import fan_out as fanning
 from apps.notifications.actions import push as pushing
 from apps.notifications.actions import send_mail as mailing
 from apps.notifications.actions.tell import tell
 from apps.notifications.deadtasks import Recorded
 from apps.notifications.policies import ACK_WAIT_MS
-from apps.notifications.posts import CHUNK, Post
+from apps.notifications.posts import Post
 
+# More people than this are seen to by the workers for bulk.
+FEW = 100
 _LOAD_S = 30.0
 _RETRIES = 12
 _RETRY = {
@@ -55,31 +58,29 @@ _KEPT_MS = 30 * 24 * 3600 * 1000
 
 @shared_task(name="notifications.notify", **_RETRY)  # type: ignore[untyped-decorator]
 def notify(events: Sequence[dict[str, Any]]) -> None:
-    """Posts were sequenced. Each is {stream, seq, …}; small audiences are seen to here."""
+    """Posts were sequenced. Each is {stream, seq, …}; whom they name is seen to here, many others in chunks."""
     for event in events:
         post = _load(event["stream"], int(event["seq"]))
         if post is None:
             continue
         people = posts.audience(post, after=0)
-        if len(people) < CHUNK:
-            _tell(post, people, after=0, upto=people[-1] if people else 0, queue="push")
+        if len(people) <= FEW:
+            _tell(post, people, after=0)
         else:
+            _tell(post, sorted(post.mentioned), after=0)
             fan_out.delay(post.stream, post.seq)
 
 
 @shared_task(name="notifications.fan_out", **_RETRY)  # type: ignore[untyped-decorator]
 def fan_out(stream: str, seq: int) -> None:
     post = _load(stream, seq)
-    if post is not None:
-        fanning.fan_out(post=post, hand_on=lambda after, upto: chunk.delay(stream, seq, str(after), str(upto)))
+    if post is not None and fanning.fan_out(post=post, see_to=lambda people, after: _see_to(post, people, after)):
+        fan_out.delay(stream, seq)
 
 
-@shared_task(name="notifications.chunk", **_RETRY)  # type: ignore[untyped-decorator]
-def chunk(stream: str, seq: int, after: str, upto: str) -> None:
-    post = _load(stream, seq)
-    if post is not None:
-        people = [user_id for user_id in posts.audience(post, after=int(after)) if user_id <= int(upto)]
-        _tell(post, people, after=int(after), upto=int(upto), queue="bulk")
+def _see_to(post: Post, people: Sequence[int], after: int) -> None:
+    if tell(post=post, user_ids=people, mail_after_ms=_mail_after_ms()).any:
+        push(post.stream, post.seq, str(after), str(people[-1]), "bulk")
 
 
 @shared_task(name="notifications.push", **_RETRY)  # type: ignore[untyped-decorator]
@@ -87,7 +88,8 @@ def push(stream: str, seq: int, after: str, upto: str, queue: str = "push") -> N
     post = _load(stream, seq)
     if post is None:
         return
-    pushed = pushing.push_due(post=post, after=int(after), upto=int(upto))
+    pace = pacing.of_thread(pushing.SLICE) if queue == "bulk" else None
+    pushed = pushing.push_due(post=post, after=int(after), upto=int(upto), pace=pace)
     if pushed.again_s is not None:
         push.apply_async((stream, seq, after, upto, queue), countdown=pushed.again_s, queue=queue)
 
@@ -128,8 +130,11 @@ def write_letter(user_id: str, workspace_id: str) -> None:
 @shared_task(name="notifications.sweep", base=Recorded)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """For beat: what a lost task or a killed worker left is taken up again; what is old is forgotten."""
-    for channel_id, seq in pushing.overdue():
-        push.apply_async((streams.channel(channel_id), seq, "0", str(1 << 62), "bulk"), queue="bulk")
+    for channel_id, seq, many in pushing.overdue():
+        queue = "bulk" if many else "push"
+        push.apply_async((streams.channel(channel_id), seq, "0", str(1 << 62), queue), queue=queue)
+    for channel_id, seq in fanning.stale():
+        fan_out.delay(streams.channel(channel_id), seq)
     pushing.purge(before_ms=now_ms() - _KEPT_MS)
 
 
@@ -138,15 +143,15 @@ def _load(stream: str, seq: int) -> Post | None:
     return None if found is None else posts.describe(*found)
 
 
-def _tell(post: Post, people: Sequence[int], *, after: int, upto: int, queue: str) -> None:
+def _tell(post: Post, people: Sequence[int], *, after: int) -> None:
     if not people:
         return
     told = tell(post=post, user_ids=people, mail_after_ms=_mail_after_ms())
-    args = (post.stream, post.seq, str(after), str(upto), queue)
+    args = (post.stream, post.seq, str(after), str(people[-1]), "push")
     if told.now:
-        push.apply_async(args, queue=queue)
+        push.apply_async(args, queue="push")
     if told.later:
-        push.apply_async(args, queue=queue, countdown=_RECHECK_S)
+        push.apply_async(args, queue="push", countdown=_RECHECK_S)
 
 
 def _mail_after_ms() -> int:

@@ -1,12 +1,15 @@
 """Push what is due, take back what was read.
 
-A row is claimed before anything is sent and ends as what came of it. A worker that dies in between leaves claimed rows:
-after CLAIM_MS they are sent again, quietly and under the same tag, so a device may get one twice and rings once.
+Rows are claimed a group at a time and sent in slices. Just before a slice goes its rows are `sending`, right after it
+they are what came of them. So a worker that dies leaves at most one slice of which nobody knows what was sent. After
+CLAIM_MS that slice is sent again, quietly and under the same tag: a device may get one twice and rings once. What the
+dead worker had only claimed was never sent, and rings as it should.
 """
 
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -16,7 +19,8 @@ from apps.accounts import queries as accounts
 from apps.core import background, clock
 from apps.notifications import metrics, queries, registry
 from apps.notifications.actions.tell import WAITING
-from apps.notifications.models import Device, Notification
+from apps.notifications.models import Device, FanOut, Notification
+from apps.notifications.pacing import Pace
 from apps.notifications.policies import WATCHED
 from apps.notifications.ports import Outcome, Push, Target
 from apps.notifications.posts import Post
@@ -24,13 +28,17 @@ from apps.presence import queries as presence
 from apps.reads import queries as reads
 
 State = Notification.State
-GROUP = 64
-# Longer than a group can take.
+UNFINISHED = [State.PENDING, State.CLAIMED, State.SENDING]
+GROUP = 256
+# How many may be pushed twice when a worker is killed.
+SLICE = 16
+# Longer than a slice can take; a claim is renewed slice by slice.
 CLAIM_MS = 30_000
+_RENEW_MS = 3_000
 ATTEMPTS_MAX = 6
 BACKOFF_MAX_S = 120.0
 BODY_MAX = 200
-_AT_ONCE = 32
+_AT_ONCE = SLICE
 _DEADLINE_S = 25.0
 _log = logging.getLogger(__name__)
 
@@ -43,12 +51,15 @@ class Pushed:
     again_s: float | None
 
 
-def push_due(*, post: Post, after: int, upto: int) -> Pushed:
-    """Those with user ids above `after`, up to `upto`, whose time has come."""
+def push_due(*, post: Post, after: int, upto: int, pace: Pace | None = None) -> Pushed:
+    """Those with user ids above `after`, up to `upto`, whose time has come. With a `pace` each slice waits its turn."""
     sent, again_s = 0, None
+    sender = accounts.users([post.sender_id]).get(post.sender_id)
+    name = sender.name if sender is not None else "Somebody"
     while rows := _claim(post.event_id, after, upto):
+        marked = _sending(rows)
         rows = _still_wanted(post, rows)
-        outcomes = _send(post, rows)
+        outcomes = _send_group(post, name, rows, marked=marked, pace=pace)
         sent += sum(1 for row in rows if row.state == State.SENT)
         waits = [outcome.retry_after_s for outcome in outcomes if outcome.kind == "later"]
         if waits:
@@ -79,11 +90,15 @@ def tag_of(event_id: int) -> str:
     return f"n-{event_id}"
 
 
-def overdue(*, limit: int = 1_000) -> list[tuple[int, int]]:
-    """(channel id, seq) of events with rows that nobody has seen to: a lost task, a killed worker."""
+def overdue(*, limit: int = 1_000) -> list[tuple[int, int, bool]]:
+    """(channel id, seq, whether to many) of events with rows that nobody has seen to: a lost task, a killed worker."""
     before = clock.now_ms() - CLAIM_MS
-    rows = Notification.objects.filter(state__in=[State.PENDING, State.SENDING], due_at__lt=before)
-    return list(rows.order_by().values_list("channel_id", "seq").distinct()[:limit])
+    lost = Notification.objects.filter(state=State.SENDING, due_at__lt=before, attempts__gte=ATTEMPTS_MAX)
+    lost.update(state=State.SKIPPED, detail="failed")
+    rows = Notification.objects.filter(state__in=UNFINISHED, due_at__lt=before)
+    found = list(rows.order_by().values_list("event_id", "channel_id", "seq").distinct()[:limit])
+    many = set(FanOut.objects.filter(event_id__in=[each[0] for each in found]).values_list("event_id", flat=True))
+    return [(channel_id, seq, event_id in many) for event_id, channel_id, seq in found]
 
 
 def purge(*, before_ms: int, limit: int = 20_000) -> int:
@@ -100,30 +115,39 @@ def _due(event_id: int, after: int, upto: int) -> Q:
 
 def _next_due(event_id: int, after: int, upto: int) -> int | None:
     """When the first of those that are left may be claimed; what another worker has in hand, when its claim ends."""
-    rows = Notification.objects.filter(_due(event_id, after, upto))
-    times = [
-        rows.filter(state=state).order_by("due_at").values_list("due_at", flat=True).first()
-        for state in (State.PENDING, State.SENDING)
-    ]
-    pending, sending = times
+    rows = Notification.objects.filter(_due(event_id, after, upto), state__in=UNFINISHED).order_by("due_at")
+    pending = rows.filter(state=State.PENDING).values_list("due_at", flat=True).first()
+    held = rows.exclude(state=State.PENDING).values_list("due_at", flat=True).first()
     found = [pending] if pending is not None else []
-    return min([*found, sending + CLAIM_MS] if sending is not None else found, default=None)
+    return min([*found, held + CLAIM_MS] if held is not None else found, default=None)
 
 
 def _claim(event_id: int, after: int, upto: int) -> list[Notification]:
-    """Ours from here on. `attempts` above 1 with nothing known to be sent: it may have been."""
+    """Ours from here on, the first slice of them for sending. One that is `sending` already may have been sent."""
     moment = clock.now_ms()
-    ready = Q(state=State.PENDING, due_at__lte=moment) | Q(state=State.SENDING, due_at__lte=moment - CLAIM_MS)
+    lapsed = Q(state__in=[State.CLAIMED, State.SENDING], due_at__lte=moment - CLAIM_MS)
+    ready = Q(state=State.PENDING, due_at__lte=moment) | lapsed
     with transaction.atomic():
         rows = list(
             Notification.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
             .filter(_due(event_id, after, upto) & ready)
             .order_by("user_id")[:GROUP]
         )
-        Notification.objects.filter(id__in=[row.pk for row in rows]).update(
-            state=State.SENDING, due_at=moment, attempts=F("attempts") + 1
-        )
+        sending = _sending(rows)
+        again = {row.pk for row in rows if row.state == State.SENDING}
+        for some, changes in (
+            (sending - again, {"state": State.SENDING}),
+            ({row.pk for row in rows} - sending, {"state": State.CLAIMED}),
+            (again, {"attempts": F("attempts") + 1}),
+        ):
+            if some:
+                Notification.objects.filter(id__in=some).update(due_at=moment, **changes)
     return rows
+
+
+def _sending(rows: Sequence[Notification]) -> set[int]:
+    """Of the rows just claimed those that are `sending`: the first slice, and what lapsed as that."""
+    return {row.pk for index, row in enumerate(rows) if index < SLICE or row.state == State.SENDING}
 
 
 def _still_wanted(post: Post, rows: Sequence[Notification]) -> list[Notification]:
@@ -155,22 +179,39 @@ def _still_wanted(post: Post, rows: Sequence[Notification]) -> list[Notification
     return left
 
 
-def _send(post: Post, rows: Sequence[Notification]) -> list[Outcome]:
+def _send_group(
+    post: Post, sender: str, rows: Sequence[Notification], *, marked: Collection[int], pace: Pace | None
+) -> list[Outcome]:
+    """`marked`: the ids of those that are `sending` already."""
+    outcomes: list[Outcome] = []
     if not rows:
-        return []
+        return outcomes
     ids = [row.user_id for row in rows]
     devices = queries.devices_of(ids)
     wordless = queries.content_free(workspace_id=post.workspace_id, user_ids=ids)
-    sender = accounts.users([post.sender_id]).get(post.sender_id)
-    name = sender.name if sender is not None else "Somebody"
-    jobs = []
-    for row in rows:
-        push = _push(post, name, wordless=row.user_id in wordless, quiet=row.state == State.SENDING)
-        jobs += [(device, push) for device in devices.get(row.user_id, ()) if str(device.pk) not in row.devices]
-    results = background.run(_send_all(jobs), timeout_s=_DEADLINE_S)
-    _prune(results)
-    _settle(rows, results, {user_id for user_id, found in devices.items() if found})
-    return [outcome for _, outcome in results]
+    claimed_at = clock.now_ms()
+    left = {row.pk for row in rows} - marked
+    for start in range(0, len(rows), SLICE):
+        few = rows[start : start + SLICE]
+        if pace is not None:
+            pace.turn()
+        if left and clock.now_ms() - claimed_at > _RENEW_MS:
+            claimed_at = clock.now_ms()
+            Notification.objects.filter(id__in=left).update(due_at=claimed_at)
+        unmarked = {row.pk for row in few} & left
+        if unmarked:
+            Notification.objects.filter(id__in=unmarked).update(state=State.SENDING, due_at=clock.now_ms())
+            left -= unmarked
+        jobs = []
+        for row in few:
+            push = _push(post, sender, wordless=row.user_id in wordless, quiet=row.state == State.SENDING)
+            jobs += [(device, push) for device in devices.get(row.user_id, ()) if str(device.pk) not in row.devices]
+        results = background.run(_send_all(jobs), timeout_s=_DEADLINE_S)
+        with pace.timed() if pace is not None else nullcontext():
+            _settle(few, results, {row.user_id for row in few if devices.get(row.user_id)})
+        _prune(results)
+        outcomes += [outcome for _, outcome in results]
+    return outcomes
 
 
 def _push(post: Post, sender: str, *, wordless: bool, quiet: bool) -> Push:
@@ -230,12 +271,13 @@ def _settle(
             row.devices, row.due_at = row.devices + taken, moment + int(wait_s * 1000)
             row.state, row.detail, row.attempts = State.PENDING, "retry", row.attempts + 1
             again.append(row)
-            continue
-        if taken or row.devices:
-            row.state, why = State.SENT, ""
+        elif taken or row.devices:
+            row.state = State.SENT
+            ended.setdefault((row.state, ""), []).append(row.pk)
         else:
-            row.state, why = State.SKIPPED, "failed" if row.user_id in reachable else "no_device"
-        ended.setdefault((row.state, why), []).append(row.pk)
+            row.state = State.SKIPPED
+            why = "failed" if row.user_id in reachable else "no_device"
+            ended.setdefault((row.state, why), []).append(row.pk)
     for (state, why), row_ids in ended.items():
         Notification.objects.filter(id__in=row_ids).update(state=state, detail=why)
     if again:

@@ -28,6 +28,10 @@ class Told:
     now: bool
     later: bool
 
+    @property
+    def any(self) -> bool:
+        return self.now or self.later
+
 
 def tell(*, post: Post, user_ids: Collection[int], mail_after_ms: int, unacknowledged: bool = False) -> Told:
     """At most a chunk of people. Idempotent: who has a row keeps it, but that an unacknowledged one falls due."""

@@ -8,109 +8,221 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('conversations', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("conversations", "0001_initial"),
+        ("workspaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DeadTask',
+            name="DeadTask",
             fields=[
-                ('id', models.BigIntegerField(default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('task', models.CharField(max_length=60)),
-                ('args', models.JSONField(default=list)),
-                ('reason', models.TextField()),
-                ('at', models.DateTimeField(default=apps.core.clock.now, editable=False)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("task", models.CharField(max_length=60)),
+                ("args", models.JSONField(default=list)),
+                ("reason", models.TextField()),
+                ("at", models.DateTimeField(default=apps.core.clock.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
-            name='FanOut',
+            name="FanOut",
             fields=[
-                ('event_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('cursor', models.BigIntegerField(default=0)),
-                ('done', models.BooleanField(default=False)),
-                ('created_at', models.BigIntegerField(db_index=True)),
+                ("event_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("cursor", models.BigIntegerField(default=0)),
+                ("done", models.BooleanField(default=False)),
+                ("created_at", models.BigIntegerField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.BigIntegerField(default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('webpush', 'Webpush'), ('fcm', 'Fcm'), ('apns', 'Apns')], max_length=8)),
-                ('token', models.TextField()),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('p256dh', models.CharField(blank=True, max_length=200)),
-                ('auth', models.CharField(blank=True, max_length=200)),
-                ('name', models.CharField(blank=True, max_length=80)),
-                ('created_at', models.DateTimeField(default=apps.core.clock.now, editable=False)),
-                ('last_seen_at', models.DateTimeField(default=apps.core.clock.now)),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.authsession')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(choices=[("webpush", "Webpush"), ("fcm", "Fcm"), ("apns", "Apns")], max_length=8),
+                ),
+                ("token", models.TextField()),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("p256dh", models.CharField(blank=True, max_length=200)),
+                ("auth", models.CharField(blank=True, max_length=200)),
+                ("name", models.CharField(blank=True, max_length=80)),
+                ("created_at", models.DateTimeField(default=apps.core.clock.now, editable=False)),
+                ("last_seen_at", models.DateTimeField(default=apps.core.clock.now)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.authsession",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigIntegerField(default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('user_id', models.BigIntegerField()),
-                ('event_id', models.BigIntegerField()),
-                ('workspace_id', models.BigIntegerField()),
-                ('channel_id', models.BigIntegerField()),
-                ('thread_id', models.BigIntegerField(null=True)),
-                ('seq', models.BigIntegerField()),
-                ('position', models.BigIntegerField()),
-                ('created_at', models.BigIntegerField()),
-                ('reason', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('sending', 'Sending'), ('sent', 'Sent'), ('withdrawn', 'Withdrawn'), ('skipped', 'Skipped')], default='pending', max_length=9)),
-                ('detail', models.CharField(blank=True, max_length=24)),
-                ('due_at', models.BigIntegerField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('devices', models.JSONField(default=list)),
-                ('mail_at', models.BigIntegerField(null=True)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_id", models.BigIntegerField()),
+                ("event_id", models.BigIntegerField()),
+                ("workspace_id", models.BigIntegerField()),
+                ("channel_id", models.BigIntegerField()),
+                ("thread_id", models.BigIntegerField(null=True)),
+                ("seq", models.BigIntegerField()),
+                ("position", models.BigIntegerField()),
+                ("created_at", models.BigIntegerField()),
+                ("reason", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("withdrawn", "Withdrawn"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="pending",
+                        max_length=9,
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=24)),
+                ("due_at", models.BigIntegerField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("devices", models.JSONField(default=list)),
+                ("mail_at", models.BigIntegerField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['user_id', 'channel_id', 'state'], name='notification_of_user'), models.Index(condition=models.Q(('mail_at__isnull', False)), fields=['mail_at'], name='notification_mail_due'), models.Index(condition=models.Q(('state__in', ['pending', 'sending'])), fields=['due_at'], name='notification_unfinished'), models.Index(fields=['created_at'], name='notification_age')],
-                'constraints': [models.UniqueConstraint(fields=('event_id', 'user_id'), name='notification_once')],
+                "indexes": [
+                    models.Index(fields=["user_id", "channel_id", "state"], name="notification_of_user"),
+                    models.Index(
+                        condition=models.Q(("mail_at__isnull", False)), fields=["mail_at"], name="notification_mail_due"
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ["pending", "sending"])),
+                        fields=["due_at"],
+                        name="notification_unfinished",
+                    ),
+                    models.Index(fields=["created_at"], name="notification_age"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("event_id", "user_id"), name="notification_once")],
             },
         ),
         migrations.CreateModel(
-            name='ChannelPreference',
+            name="ChannelPreference",
             fields=[
-                ('id', models.BigIntegerField(default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('level', models.CharField(choices=[('all', 'All'), ('mentions', 'Mentions'), ('nothing', 'Nothing')], max_length=8, null=True)),
-                ('muted', models.BooleanField(default=False)),
-                ('muted_until', models.DateTimeField(null=True)),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='conversations.channel')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("all", "All"), ("mentions", "Mentions"), ("nothing", "Nothing")],
+                        max_length=8,
+                        null=True,
+                    ),
+                ),
+                ("muted", models.BooleanField(default=False)),
+                ("muted_until", models.DateTimeField(null=True)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="conversations.channel"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('level', 'all')), fields=['channel', 'user'], name='channel_preference_all'), models.Index(fields=['user', 'workspace'], name='channel_preference_of_user')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'channel'), name='channel_preference_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("level", "all")), fields=["channel", "user"], name="channel_preference_all"
+                    ),
+                    models.Index(fields=["user", "workspace"], name="channel_preference_of_user"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("user", "channel"), name="channel_preference_once")],
             },
         ),
         migrations.CreateModel(
-            name='Preference',
+            name="Preference",
             fields=[
-                ('id', models.BigIntegerField(default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('level', models.CharField(choices=[('all', 'All'), ('mentions', 'Mentions'), ('nothing', 'Nothing')], default='mentions', max_length=8)),
-                ('keywords', models.JSONField(default=list)),
-                ('wide', models.BooleanField(default=False)),
-                ('email', models.BooleanField(default=True)),
-                ('content_free', models.BooleanField(default=False)),
-                ('sound', models.BooleanField(default=False)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        default=apps.core.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("all", "All"), ("mentions", "Mentions"), ("nothing", "Nothing")],
+                        default="mentions",
+                        max_length=8,
+                    ),
+                ),
+                ("keywords", models.JSONField(default=list)),
+                ("wide", models.BooleanField(default=False)),
+                ("email", models.BooleanField(default=True)),
+                ("content_free", models.BooleanField(default=False)),
+                ("sound", models.BooleanField(default=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('wide', True)), fields=['workspace', 'user'], name='preference_wide')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'workspace'), name='preference_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("wide", True)), fields=["workspace", "user"], name="preference_wide"
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("user", "workspace"), name="preference_once")],
             },
         ),
     ]

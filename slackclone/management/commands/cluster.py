@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ _STOP_S = 20.0
 @dataclass(eq=False)
 class _Child:
     role: str
+    arguments: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
@@ -49,14 +50,17 @@ class Command(BaseCommand):
         ports = range(settings.GRPC_PORT, settings.GRPC_PORT + services)
         targets = ",".join(f"{_reachable(settings.GRPC_HOST)}:{port}" for port in ports)
         web = {"MESSAGE_SERVICE_URL": f"grpc://{targets}"} if services else {}
+        ordinary = [group for group in settings.WORKER_QUEUES if group != "bulk"]
         children = [
             *(_Child("sequencer") for _ in range(sequencers)),
-            *(_Child("worker") for _ in range(workers)),
+            # What is for many has processes of its own, which come last for the processor.
+            *(_Child("worker", ordinary) for _ in range(workers)),
+            *(_Child("worker", ["bulk"]) for _ in range(workers)),
             _Child("beat"),
             _Child("indexer"),
             _Child("readservice"),
-            *(_Child("messageservice", {"GRPC_PORT": str(port)}) for port in ports),
-            *(_Child("serve", web) for _ in range(webs)),
+            *(_Child("messageservice", env={"GRPC_PORT": str(port)}) for port in ports),
+            *(_Child("serve", env=web) for _ in range(webs)),
         ]
         for child in children:
             self._spawn(child)
@@ -91,7 +95,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _spawn(child: _Child) -> None:
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), child.role]
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), child.role, *child.arguments]
         child.process = subprocess.Popen(command, env={**os.environ, **child.env}, start_new_session=True)
         child.started = time.monotonic()
 

@@ -13,7 +13,9 @@ from apps.eventlog import leases
 from slackclone.workers import Workers, give_back, threads_for
 
 _GIVE_BACK_S = 5.0
+# On a host that serves chat as well, chat comes first; and what is for many comes last.
 _NICENESS = 10
+_BULK_NICENESS = 19
 
 
 class Command(BaseCommand):
@@ -23,8 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("groups", nargs="*", help=f"of {', '.join(settings.WORKER_QUEUES)}; none: all of them")
 
     def handle(self, *_: Any, groups: list[str], **__: Any) -> None:
-        # On a host that serves chat as well, chat comes first.
-        os.nice(_NICENESS)
+        os.nice(_BULK_NICENESS if groups == ["bulk"] else _NICENESS)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

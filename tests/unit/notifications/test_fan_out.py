@@ -66,9 +66,12 @@ class Around:
     def run(self) -> None:
         """Everything that was enqueued, and what that enqueues, delays passed."""
         while self.enqueued:
-            name, args, countdown, _ = self.enqueued.pop(0)
-            self.passed_ms += int((countdown or 0) * 1000)
-            getattr(tasks, name.rpartition(".")[2])(*args)
+            self.run_one()
+
+    def run_one(self) -> None:
+        name, args, countdown, _ = self.enqueued.pop(0)
+        self.passed_ms += int((countdown or 0) * 1000)
+        getattr(tasks, name.rpartition(".")[2])(*args)
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def around(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Around]:
     )
     monkeypatch.setattr(reads, "read_up_to", lambda **_: found.read)
     monkeypatch.setattr(reads, "thread_read_up_to", lambda **_: found.read)
-    for name in ("push", "chunk", "fan_out", "write_letter"):
+    for name in ("push", "fan_out", "write_letter"):
         task = getattr(tasks, name)
 
         def later(
@@ -289,37 +292,81 @@ async def test_a_service_that_stays_ill_is_given_up(stage: Stage) -> None:
     assert len(stage.phones.answers["member"]) == 50 - pushing.ATTEMPTS_MAX
 
 
-async def test_a_big_audience_goes_in_chunks_and_a_killed_worker_costs_nobody_anything(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(posts, "CHUNK", 1)
-    monkeypatch.setattr(tasks, "CHUNK", 1)
+@pytest.fixture
+def chunks_of_one(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.BULK_PUSHES_PER_S = 0
+    monkeypatch.setattr(tasks, "FEW", 0)
     monkeypatch.setattr("apps.notifications.actions.fan_out.CHUNK", 1)
-    monkeypatch.setattr(posts.audience, "__kwdefaults__", {"limit": 1})
+
+
+@pytest.mark.usefixtures("chunks_of_one")
+async def test_a_big_audience_goes_in_chunks_one_at_a_time_and_whom_it_names_first(stage: Stage) -> None:
+    await stage.tell(f"@channel and @{await handle(stage, 'member')}", run=False)
+    assert [(name, queue) for name, _, _, queue in stage.around.enqueued] == [
+        ("notifications.push", "push"),
+        ("notifications.fan_out", None),
+    ]
+    waiting = []
+    while stage.around.enqueued:
+        await asyncio.to_thread(stage.around.run_one)
+        waiting.append(len(stage.around.enqueued))
+    assert max(waiting) == 1
+    assert [token for token, _ in stage.phones.taken] == ["member", "admin"]
+
+
+@pytest.mark.usefixtures("chunks_of_one")
+async def test_a_worker_that_dies_in_a_big_audience_costs_nobody_anything(stage: Stage) -> None:
     posted = await stage.tell("@channel all of you", run=False)
-    assert [name for name, *_ in stage.around.enqueued] == ["notifications.fan_out"]
     _, args, *_ = stage.around.enqueued.pop()
-    # the first attempt dies after the second chunk
-    handed: list[Any] = []
+    stage.phones.die_after = 1
+    stage.around.enqueued.append(("notifications.fan_out", args, None, None))
+    with pytest.raises(RuntimeError):
+        await asyncio.to_thread(stage.around.run)
+    stage.phones.die_after = None
+    stage.around.enqueued.clear()
+    # nobody goes on with it: beat does
+    stage.around.passed_ms += 61_000
+    await asyncio.to_thread(tasks.sweep)
+    assert "notifications.fan_out" in [name for name, *_ in stage.around.enqueued]
+    await asyncio.to_thread(stage.around.run)
+    row = await asyncio.to_thread(FanOut.objects.get, event_id=posted.message_id)
+    assert row.done
+    assert stage.phones.rung == ["admin", "member"]
+    assert sorted(push.quiet for _, push in stage.phones.taken) == [False, False, True]
 
-    def dying(after: int, upto: int) -> None:
-        handed.append((after, upto))
-        if len(handed) == 2:
-            raise KeyboardInterrupt
 
+@pytest.mark.usefixtures("chunks_of_one")
+async def test_of_two_attempts_at_a_big_audience_one_goes_on(stage: Stage) -> None:
+    posted = await stage.tell("@channel all of you", run=False)
+    _, args, *_ = stage.around.enqueued.pop()
     loaded = await posts.load(*args)
     assert loaded is not None
     post = await asyncio.to_thread(posts.describe, *loaded)
     assert post is not None
-    with pytest.raises(KeyboardInterrupt):
-        await asyncio.to_thread(fan_out.fan_out, post=post, hand_on=dying)
-    for after, upto in handed:
-        stage.around.enqueued.append(("notifications.chunk", (*args, str(after), str(upto)), None, None))
-    await asyncio.to_thread(tasks.fan_out, *args)
-    assert (await asyncio.to_thread(FanOut.objects.get, event_id=posted.message_id)).done
-    chunks = [args for name, args, *_ in stage.around.enqueued if name == "notifications.chunk"]
-    assert len(chunks) == 4  # three members, one range twice
+
+    def other(people: Any, after: int) -> None:
+        del people, after
+        assert fan_out.fan_out(post=post, see_to=lambda *_: None)
+
+    assert not await asyncio.to_thread(fan_out.fan_out, post=post, see_to=other)
+    row = await asyncio.to_thread(FanOut.objects.get, event_id=posted.message_id)
+    assert (row.done, row.cursor > 0) == (False, True)
+
+
+async def test_a_killed_worker_leaves_at_most_one_slice_in_doubt(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "SLICE", 1)
+    posted = await stage.tell("@channel", run=False)
+    stage.phones.die_after = 1
+    with pytest.raises(RuntimeError):
+        await asyncio.to_thread(stage.around.run)
+    assert sorted((await stage.states()).values()) == ["claimed", "sending"]
+    stage.phones.die_after = None
+    stage.around.enqueued.clear()
+    stage.around.passed_ms += pushing.CLAIM_MS + 1
+    assert await asyncio.to_thread(pushing.overdue) == [(stage.scene.public, posted.seq, False)]
+    await asyncio.to_thread(tasks.sweep)
     await asyncio.to_thread(stage.around.run)
+    assert sorted(push.quiet for _, push in stage.phones.taken) == [False, False, True]
     assert stage.phones.rung == ["admin", "member"]
 
 
@@ -341,7 +388,7 @@ async def test_what_a_dead_worker_had_in_hand_is_sent_again_quietly(stage: Stage
     assert again.sent == 0
     assert 0 < (again.again_s or 0) <= pushing.CLAIM_MS / 1000
     stage.around.passed_ms += pushing.CLAIM_MS + 1
-    assert await asyncio.to_thread(pushing.overdue) == [(stage.scene.public, posted.seq)]
+    assert await asyncio.to_thread(pushing.overdue) == [(stage.scene.public, posted.seq, False)]
     await asyncio.to_thread(tasks.sweep)
     await asyncio.to_thread(stage.around.run)
     assert [push.quiet for _, push in stage.phones.taken] == [False, True]
