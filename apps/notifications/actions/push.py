@@ -190,7 +190,7 @@ def _send_group(
     devices = queries.devices_of(ids)
     wordless = queries.content_free(workspace_id=post.workspace_id, user_ids=ids)
     claimed_at = clock.now_ms()
-    left = {row.pk for row in rows} - marked
+    left = {row.pk for row in rows}.difference(marked)
     for start in range(0, len(rows), SLICE):
         few = rows[start : start + SLICE]
         if pace is not None:
