@@ -41,8 +41,8 @@ class Gateways(Protocol):
     while the backend is down, what would be written is skipped and what is asked is unknown.
     """
 
-    async def register(self, gateway: str, url: str, *, lease_s: int) -> None:
-        """Announce a gateway that takes new sockets, or renew its lease."""
+    async def register(self, gateway: str, url: str, *, lease_s: int) -> bool:
+        """Announce a gateway that takes new sockets, or renew its lease. False: it was not in the table (any more)."""
         ...
 
     async def withdraw(self, gateway: str) -> None: ...
@@ -51,12 +51,14 @@ class Gateways(Protocol):
         """Gateway id -> URL of those with a valid lease; None while nothing can be known."""
         ...
 
-    async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:
-        """These users have their newest socket at this gateway."""
+    async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> bool:
+        """These users have their newest socket at this gateway. False: it could not be written, or not all of it."""
         ...
 
     async def release(self, gateway: str, user_ids: Collection[int]) -> None:
         """They have none here any more; entries that name another gateway stay."""
         ...
 
-    async def gateway_of(self, user_id: int) -> str | None: ...
+    async def gateway_of(self, user_id: int) -> str | None:
+        """None also where the gateway's own lease ran out, whatever it claimed while it lived."""
+        ...

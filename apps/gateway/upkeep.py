@@ -108,8 +108,11 @@ class Upkeep:
         await self._gateways.withdraw(self._hub.gateway)
 
     async def renew(self) -> None:
-        if not self._hub.draining:
-            await self._gateways.register(self._hub.gateway, self._url, lease_s=_LEASE_S)
+        if self._hub.draining:
+            return
+        if not await self._gateways.register(self._hub.gateway, self._url, lease_s=_LEASE_S):
+            # New, away for longer than its lease, or the table is empty: what it held of our users is told again.
+            self._claimed = dict.fromkeys(self._claimed, 0.0)
 
     async def tell_users(self) -> None:
         """Write who came and who went, and renew what would run out."""
@@ -119,12 +122,10 @@ class Upkeep:
         due = [user_id for user_id in here if self._claimed.get(user_id, 0.0) < old]
         for user_id in gone:
             del self._claimed[user_id]
-        for user_id in due:
-            self._claimed[user_id] = now
         if gone:
             await self._gateways.release(self._hub.gateway, gone)
-        if due:
-            await self._gateways.claim(self._hub.gateway, due, lease_s=_USER_LEASE_S)
+        if due and await self._gateways.claim(self._hub.gateway, due, lease_s=_USER_LEASE_S):
+            self._claimed.update(dict.fromkeys(due, now))
 
     async def look_for_ended(self) -> None:
         """Cut sockets whose session was revoked, or whose preview of a channel ended, while the broadcast was deaf."""

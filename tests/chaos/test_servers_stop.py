@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from redis import Redis
 
 from bench.checker import Operation
 from bench.client import ProblemError, RestClient
@@ -131,6 +132,60 @@ async def test_a_gateway_killed(product_factory: Callable[..., Product], people_
         await asyncio.to_thread(product.kill, "web-0")
         await talk.sent_at_least(len(talk.operations) + 100)
         assert all(socket.counters.resyncs == 0 for socket in talk.readers.values())
+        left = f"-{product.roles['web-1'].pid}".encode()
+        sessions = [f"user_session:{person.id}" for person in _team.people]
+        with Redis.from_url(product.env["REDIS_URL"]) as client:
+            async with asyncio.timeout(30):
+                while not all(
+                    (found or b"").endswith(left) for found in await asyncio.to_thread(client.mget, sessions)
+                ):
+                    await asyncio.sleep(0.1)
+
+
+async def test_a_gateway_that_hangs_and_wakes_up_late(
+    product_factory: Callable[..., Product], people_in: MakePeople
+) -> None:
+    """Stopped for longer than the broadcast bears silence: its sockets hang, then get everything, in order."""
+    async with talking(product_factory, people_in, webs=2) as (product, team, talk):
+        # Ann and Cy are at web-0, Bob at web-1.
+        for name, goes_on in (("web-0", "reader 1"), ("web-1", "reader 0")):
+            product.pause(name)
+            try:
+                seen = talk.readers[goes_on].last[team.stream]
+                await talk.readers[goes_on].reaches(
+                    team.stream, seen + 300, timeout_s=60, what="delivery beside a gateway that hangs"
+                )
+            finally:
+                product.resume(name)
+            await talk.sent_at_least(len(talk.operations) + 100)
+        assert all(socket.counters.resyncs == 0 for socket in talk.readers.values())
+
+
+async def test_redis_emptied(product_factory: Callable[..., Product], people_in: MakePeople) -> None:
+    """Everything in Redis is a copy: at full load it is lost from one moment to the next, and made anew, exactly."""
+    async with talking(product_factory, people_in, webs=2) as (product, team, talk):
+        ann, bob, cy = team.people
+        del talk.readers["reader 2"]  # Cy's, who goes and comes
+        with Redis.from_url(product.env["REDIS_URL"]) as client:
+            for round_ in range(3):
+                await asyncio.to_thread(client.flushall)
+                seen = {name: socket.last[team.stream] for name, socket in talk.readers.items()}
+                await ann.rest.delete(f"/v1/channels/{team.channel['id']}/members/{cy.id}")
+                with pytest.raises(ProblemError) as refused:
+                    await cy.post(team.channel, "no member any more", client_msg_id=f"s9-{round_}")
+                assert refused.value.code in {"forbidden", "not_found"}
+                await ann.rest.post(f"/v1/channels/{team.channel['id']}/members", {"user_ids": [cy.id]})
+                posted = await cy.post(team.channel, "a member again", client_msg_id=f"s8-{round_}")
+                talk.operations.append(Operation(f"s8-{round_}", "ok", posted["message_id"]))
+                for name in ("reader 0", "reader 1"):
+                    await talk.readers[name].reaches(team.stream, seen[name] + 100, timeout_s=30, what=name)
+            members = {b"0", *(person.id.encode() for person in team.people)}
+            async with asyncio.timeout(30):
+                while await asyncio.to_thread(client.smembers, f"chan_mem:{team.channel['id']}") != members:
+                    await asyncio.sleep(0.1)
+                # Told anew when a gateway next renews its lease.
+                while await asyncio.to_thread(client.exists, *(f"user_session:{one.id}" for one in (ann, bob))) < 2:
+                    await asyncio.sleep(0.1)
 
 
 async def test_a_gateway_leaves_in_peace(product_factory: Callable[..., Product], people_in: MakePeople) -> None:

@@ -50,7 +50,13 @@ async def test_a_gateway_comes_and_goes(gateways: Gateways) -> None:
     assert await gateways.alive() == {"b": "ws://b"}
 
 
+async def _registered(gateways: Gateways, *names: str) -> None:
+    for name in names:
+        await gateways.register(name, f"ws://{name}", lease_s=30)
+
+
 async def test_a_user_is_where_they_came_last(gateways: Gateways) -> None:
+    await _registered(gateways, "a", "b")
     await gateways.claim("a", USERS, lease_s=30)
     await gateways.claim("b", USERS[:3], lease_s=30)
     assert await gateways.gateway_of(USERS[0]) == "b"
@@ -59,6 +65,7 @@ async def test_a_user_is_where_they_came_last(gateways: Gateways) -> None:
 
 
 async def test_who_lets_go_does_not_take_what_another_holds(gateways: Gateways) -> None:
+    await _registered(gateways, "a", "b")
     await gateways.claim("a", USERS, lease_s=30)
     await gateways.claim("b", USERS[:3], lease_s=30)
     await gateways.release("a", USERS)
@@ -66,12 +73,27 @@ async def test_who_lets_go_does_not_take_what_another_holds(gateways: Gateways) 
     assert await gateways.gateway_of(USERS[-1]) is None
 
 
+async def test_a_table_that_forgot_a_gateway_says_so(gateways: Gateways) -> None:
+    assert await gateways.register("a", "ws://a", lease_s=30) is False
+    assert await gateways.register("a", "ws://a", lease_s=30) is True
+    await gateways.withdraw("a")
+    assert await gateways.register("a", "ws://a", lease_s=30) is False
+
+
+async def test_nobody_is_at_a_gateway_that_is_gone(gateways: Gateways) -> None:
+    await _registered(gateways, "a")
+    await gateways.claim("a", [1], lease_s=30)
+    await gateways.withdraw("a")
+    assert await gateways.gateway_of(1) is None
+
+
 @pytest.mark.real("redis")
 @pytest.mark.usefixtures("redis_database")
 async def test_leases_run_out() -> None:
+    """Also for its users, whose own leases are longer: it was killed, and lets nobody go."""
     table = RedisGateways()
     await table.register("dead", "ws://dead", lease_s=1)
-    await table.claim("dead", [1], lease_s=1)
+    await table.claim("dead", [1], lease_s=30)
     async with asyncio.timeout(5):
         while await table.alive():
             await asyncio.sleep(0.1)

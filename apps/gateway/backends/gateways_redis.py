@@ -21,14 +21,15 @@ end
 class RedisGateways:
     """A gateway's entry in the hash is valid while its lease key lives; who finds a dead one's entry removes it."""
 
-    async def register(self, gateway: str, url: str, *, lease_s: int) -> None:
+    async def register(self, gateway: str, url: str, *, lease_s: int) -> bool:
         try:
             async with redis.client().pipeline(transaction=False) as pipe:
                 pipe.hset(_GATEWAYS, gateway, url)
-                pipe.set(_lease(gateway), "1", ex=lease_s)
-                await pipe.execute()
+                pipe.set(_lease(gateway), "1", ex=lease_s, get=True)
+                return (await pipe.execute())[-1] is not None
         except redis.ERRORS:
             logger.warning("the gateway's lease could not be renewed: Redis does not answer")
+            return False
 
     async def withdraw(self, gateway: str) -> None:
         try:
@@ -54,7 +55,7 @@ class RedisGateways:
             return None
         return {name: url for name, url in known.items() if name not in dead}
 
-    async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> None:
+    async def claim(self, gateway: str, user_ids: Collection[int], *, lease_s: int) -> bool:
         for batch in _batches(user_ids):
             try:
                 async with redis.client().pipeline(transaction=False) as pipe:
@@ -62,8 +63,9 @@ class RedisGateways:
                         pipe.set(_user(user_id), gateway, ex=lease_s)
                     await pipe.execute()
             except redis.ERRORS:
-                return
+                return False
             await asyncio.sleep(0)
+        return True
 
     async def release(self, gateway: str, user_ids: Collection[int]) -> None:
         for batch in _batches(user_ids):
@@ -77,9 +79,11 @@ class RedisGateways:
     async def gateway_of(self, user_id: int) -> str | None:
         try:
             found = await redis.client().get(_user(user_id))
+            if found is None or not await redis.client().exists(_lease(_text(found))):
+                return None
         except redis.ERRORS:
             return None
-        return None if found is None else _text(found)
+        return _text(found)
 
 
 def _lease(gateway: str) -> str:

@@ -74,12 +74,41 @@ async def test_heads_are_asked_for_in_bounded_chunks_and_all_get_their_turn(
 async def test_users_are_told_of_and_forgotten(
     world: World, hub: Hub, upkeep: Upkeep, gateways: MemoryGateways
 ) -> None:
+    await upkeep.renew()
     socket = await enter(hub, 5)
     await upkeep.tell_users()
     assert await gateways.gateway_of(5) == "g1"
     hub.detach(socket)
     await upkeep.tell_users()
     assert await gateways.gateway_of(5) is None
+
+
+async def test_a_table_that_lost_everything_is_told_again(hub: Hub, upkeep: Upkeep, gateways: MemoryGateways) -> None:
+    await upkeep.renew()
+    await enter(hub, 5)
+    await upkeep.tell_users()
+    gateways.__init__()  # type: ignore[misc]  # Redis came back empty
+    await upkeep.tell_users()
+    assert await gateways.gateway_of(5) is None, "nobody knows yet"
+    await upkeep.renew()
+    await upkeep.tell_users()
+    assert await gateways.gateway_of(5) == "g1"
+
+
+async def test_who_could_not_be_told_of_is_told_of_later(
+    hub: Hub, upkeep: Upkeep, gateways: MemoryGateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(_gateway: str, _user_ids: Collection[int], *, lease_s: int) -> bool:
+        return lease_s < 0
+
+    await upkeep.renew()
+    await enter(hub, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(gateways, "claim", down)
+        await upkeep.tell_users()
+    assert await gateways.gateway_of(5) is None
+    await upkeep.tell_users()
+    assert await gateways.gateway_of(5) == "g1"
 
 
 async def test_a_gateway_that_leaves_is_withdrawn_first(upkeep: Upkeep, hub: Hub, gateways: MemoryGateways) -> None:
