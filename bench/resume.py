@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from bench.drivers import Driver, call_all
+from bench.measure import CpuMeter, cpu_s
 from bench.stage import Stage
 
 PER_PROCESS = 17_000
@@ -54,6 +55,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         speak = {"size": 200, "channels": [channel["id"]]}
         before = sender.call("speak", rate=options.rate, seconds=2, **speak)
         say(f"{opened} sockets follow; killing their gateway")
+        survivor = CpuMeter({"gateway": [stage.product.roles["web-1"].pid] if cluster else []})
+        client = CpuMeter({"client": [each_client.pid for each_client in clients]})
         killed = time.monotonic()
         stage.product.kill("web-0")
         if cluster:
@@ -63,6 +66,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             stage.product.start("web-0")
         up = time.monotonic() - killed
         results = call_all(clients, "resumed", [{"deadline_s": 120.0}] * options.clients)
+        cpu = survivor.used()["gateway"] if cluster else cpu_s(stage.product.roles["web-0"].pid)
+        client_cpu = client.used()["client"]
         if cluster:
             during = sender.result()
         else:
@@ -76,6 +81,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "sockets": opened,
         "all_resumed_s": round(slowest, 2),
         "resumed": sum(result["resumed"] for result in results),
+        "cpu_ms_per_resume": round(cpu / opened * 1e3, 3),
+        "client_cpu_ms_per_resume": round(client_cpu / opened * 1e3, 3),
         "gateway_up_s": round(up, 2),
         "resyncs": sum(result["resyncs"] for result in results),
         "gaps": sum(result["gaps"] for result in results),

@@ -23,6 +23,9 @@ from apps.eventlog.outbox import Relay
 from apps.eventlog.ports import LogUnavailableError
 from apps.eventlog.registry import broadcast, log, tail
 from apps.gateway import lifecycle as gateway
+from apps.gateway.consumers import enter
+from apps.gateway.handshake import front
+from apps.gateway.routing import SOCKET_PATH
 from apps.gateway.server import Server, bind, make_server
 from apps.messaging.ports import StoreUnavailableError
 from apps.messaging.registry import message_service, store
@@ -106,6 +109,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
                 port=port,
                 max_frame_bytes=settings.FRAME_MAX_BYTES,
                 trust_proxy=settings.TRUST_PROXY,
+                http=front({SOCKET_PATH: enter}),
             )
             await stack.enter_async_context(
                 parts.running("server", lambda: server.serve(sockets=[listener]), lambda: _end(server))

@@ -1,14 +1,15 @@
 """The socket's door: a Channels consumer that owns handshake, authentication, commands and close.
 
-Under our server it hands the connection over to its `Session` and ends, so an idle socket costs no task. Under any
-other ASGI server the same session runs over receive and send.
+Our server calls `enter` by itself (handshake.py). Where it leaves a handshake to the consumer, that hands the
+connection over to its `Session` and ends, so an idle socket costs no task. Under any other ASGI server the same session
+runs over receive and send.
 """
 
 import asyncio
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.exceptions import StopConsumer
@@ -17,12 +18,58 @@ from django.conf import settings
 from django.http.cookie import parse_cookie
 
 from apps.gateway import registry, server
+from apps.gateway.handshake import Accepted, Refused
 from apps.gateway.session import Authenticate, Session
 
 SUBPROTOCOL = "slackclone.v1"
 _BEARER = "bearer."
 _RETRY_AFTER_S = 5
 CLOSE_ORIGIN, CLOSE_TOO_LARGE, CLOSE_OVERLOADED = 4403, 4413, 4503
+
+
+def enter(headers: Mapping[bytes, bytes], protocols: Sequence[str]) -> Accepted | Refused:
+    """Who may come in: the same for the consumer and for the short way, which calls it without one."""
+    hub = registry.hub()
+    if hub.full:  # before any work
+        hub.stats.refused += 1
+        retry = ((b"retry-after", str(_RETRY_AFTER_S).encode()), (b"content-type", b"text/plain"))
+        return Refused(503, retry, b"This gateway is full.\n")
+    subprotocol = SUBPROTOCOL if SUBPROTOCOL in protocols else None
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    authenticate, needs_origin = _proof(headers, protocols)
+    if (origin or needs_origin) and origin not in settings.ALLOWED_ORIGINS:
+        return Accepted(subprotocol, Stranger(), lambda connection: connection.close(CLOSE_ORIGIN))
+    hub.connected += 1
+    session = Session(hub)
+    return Accepted(subprotocol, session, lambda connection: session.start(connection, authenticate))
+
+
+def _proof(headers: Mapping[bytes, bytes], protocols: Sequence[str]) -> tuple[Authenticate | None, bool]:
+    """How to authenticate, None when the first frame will say; and whether a browser's cookie is the proof."""
+    token = next((name.removeprefix(_BEARER) for name in protocols if name.startswith(_BEARER)), None)
+    if token is not None:
+        return functools.partial(registry.proofs().of_token, token), False
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if key:
+        return functools.partial(registry.proofs().of_cookie, key), True
+    return None, False
+
+
+class Stranger:
+    """The receiver of a connection that is about to be closed."""
+
+    def on_message(self, payload: bytes, *, text: bool) -> None:
+        del payload, text
+
+    def on_ping(self) -> None:
+        return
+
+    def on_held(self, size: int) -> None:
+        del size
+
+    def on_lost(self) -> None:
+        return
 
 
 class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
@@ -46,51 +93,35 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                 raise StopConsumer
 
     async def connect(self) -> None:
-        hub = registry.hub()
-        if hub.full:
-            hub.stats.refused += 1
-            await self.refuse()
-            return
-        headers = dict(self.scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1")
         protocols = self.scope.get("subprotocols", ())
-        await self.accept(SUBPROTOCOL if SUBPROTOCOL in protocols else None)
-        authenticate, needs_origin = self.proof(headers, protocols)
-        if (origin or needs_origin) and origin not in settings.ALLOWED_ORIGINS:
+        answer = enter(dict(self.scope["headers"]), protocols)
+        if isinstance(answer, Refused):
+            await self.refuse(answer)
+            return
+        await self.accept(answer.subprotocol)
+        if not isinstance(answer.receiver, Session):
             await self.close(CLOSE_ORIGIN)
             return
-        hub.connected += 1
-        session = Session(hub)
         take_over = (self.scope.get("extensions") or {}).get(server.EXTENSION)
         if take_over is None:
-            self.session, self.plain = session, PlainConnection(self, session)
-            session.start(self.plain, authenticate)
+            self.session = answer.receiver
+            self.plain = PlainConnection(self, self.session)
+            answer.opened(self.plain)
             return
         try:
-            session.start(take_over(session), authenticate)
+            answer.opened(take_over(answer.receiver))
         except ConnectionError:
-            hub.connected -= 1
+            answer.receiver.hub.connected -= 1
         raise StopConsumer
 
-    async def refuse(self) -> None:
-        """Before any work: an HTTP answer where the server can give one."""
+    async def refuse(self, refused: Refused) -> None:
+        """An HTTP answer where the server can give one."""
         if "websocket.http.response" not in (self.scope.get("extensions") or {}):
             await self.close(CLOSE_OVERLOADED)
             return
-        headers = [(b"retry-after", str(_RETRY_AFTER_S).encode()), (b"content-type", b"text/plain")]
-        await self.base_send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
-        await self.base_send({"type": "websocket.http.response.body", "body": b"This gateway is full.\n"})
-
-    def proof(self, headers: Mapping[bytes, bytes], protocols: "list[str]") -> tuple[Authenticate | None, bool]:
-        """How to authenticate, None when the first frame will say; and whether a browser's cookie is the proof."""
-        token = next((name.removeprefix(_BEARER) for name in protocols if name.startswith(_BEARER)), None)
-        if token is not None:
-            return functools.partial(registry.proofs().of_token, token), False
-        cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-        key = cookies.get(settings.SESSION_COOKIE_NAME)
-        if key:
-            return functools.partial(registry.proofs().of_cookie, key), True
-        return None, False
+        start = {"type": "websocket.http.response.start", "status": refused.status, "headers": list(refused.headers)}
+        await self.base_send(start)
+        await self.base_send({"type": "websocket.http.response.body", "body": refused.body})
 
     async def on_receive(self, message: Mapping[str, Any]) -> None:
         if self.session is None or self.plain is None:

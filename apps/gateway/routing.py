@@ -2,4 +2,5 @@ from django.urls import path
 
 from apps.gateway.consumers import SocketConsumer
 
-websocket_urlpatterns = [path("v1/socket", SocketConsumer.as_asgi())]
+SOCKET_PATH = b"/v1/socket"
+websocket_urlpatterns = [path(SOCKET_PATH.decode().removeprefix("/"), SocketConsumer.as_asgi())]

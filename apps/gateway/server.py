@@ -449,6 +449,7 @@ def make_server(
     backlog: int = 4096,
     trust_proxy: bool = False,
     lifespan: str = "off",
+    http: Any = "httptools",
 ) -> Server:
     """A server for `await server.serve(sockets=[bind(…)])`, or `serve()` for (`host`, `port`)."""
     config = uvicorn.Config(
@@ -456,7 +457,7 @@ def make_server(
         host=host,
         port=port,
         loop="none",
-        http="httptools",
+        http=http,
         ws=ReadyFramesProtocol,
         ws_max_size=max_frame_bytes,
         ws_ping_interval=None,

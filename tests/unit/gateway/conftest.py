@@ -9,7 +9,7 @@ import uvicorn
 from channels.routing import URLRouter
 from uvicorn.server import ServerState
 
-from apps.gateway import registry, server
+from apps.gateway import handshake, registry, server
 from apps.gateway.hub import Hub
 from apps.gateway.proofs import Proofs
 from tests.unit.gateway.doubles import World
@@ -68,10 +68,14 @@ def _abort(connection: Any) -> None:
 
 
 @pytest.fixture
-async def served(world: World, hub: Hub) -> AsyncIterator[World]:
-    from apps.gateway.routing import websocket_urlpatterns
+async def served(world: World, hub: Hub, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """As the product is served; with the parameter "stock" through uvicorn's own handshake and the consumer."""
+    from apps.gateway.consumers import enter
+    from apps.gateway.routing import SOCKET_PATH, websocket_urlpatterns
 
-    async with serving(URLRouter(websocket_urlpatterns)) as port:
+    doors = {} if getattr(request, "param", None) == "stock" else {SOCKET_PATH: enter}
+    application = URLRouter(websocket_urlpatterns)
+    async with serving(application, server.make_server(application, http=handshake.front(doors)).config) as port:
         world.port = port
         yield world
         for socket in list(hub.sockets()):

@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from apps.core.errors import ForbiddenError, InvalidError, RateLimitedError
 from apps.eventlog.events import Batch
+from apps.gateway import consumers, session, tokens
 from apps.gateway import hub as hub_module
-from apps.gateway import session, tokens
 from apps.gateway.hub import Hub
 from tests.unit.gateway.conftest import serving
 from tests.unit.gateway.doubles import Client, World, event
@@ -32,7 +32,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # -- who is there
 
+BOTH_WAYS = pytest.mark.parametrize("served", ["short", "stock"], indirect=True)
 
+
+@BOTH_WAYS
 async def test_a_token_in_the_subprotocol(served: World, hub: Hub) -> None:
     async with served.client("user.42") as client:
         hello = await client.hello()
@@ -43,17 +46,20 @@ async def test_a_token_in_the_subprotocol(served: World, hub: Hub) -> None:
     assert hello["gateway"] == "g1"
 
 
+@BOTH_WAYS
 async def test_a_token_in_the_first_frame(served: World) -> None:
     async with served.client(None) as client:
         await client.send({"t": "auth", "token": "user.42"})
         assert (await client.next())["user_id"] == "42"
 
 
+@BOTH_WAYS
 async def test_a_cookie_with_an_origin_that_is_ours(served: World) -> None:
     async with served.client(None, origin=ORIGIN, additional_headers=COOKIE) as client:
         assert (await client.next())["user_id"] == "1"
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     ("token", "origin", "headers", "code"),
     [
@@ -91,10 +97,13 @@ async def test_no_proof_in_time(served: World, monkeypatch: pytest.MonkeyPatch) 
         assert await client.close_code() == 4401
 
 
-async def test_a_full_gateway_refuses_before_any_work(served: World, hub: Hub) -> None:
+@BOTH_WAYS
+async def test_a_full_gateway_refuses_before_any_work(served: World, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.max_sockets = 1
     async with served.client() as client:
         await client.hello()
+        monkeypatch.setattr(consumers, "Session", None)  # nobody is made for who is refused
+        monkeypatch.setattr(consumers, "_proof", None)  # nor their proof looked at
         with pytest.raises(InvalidStatus) as refused:
             async with served.client():
                 pass
@@ -103,6 +112,7 @@ async def test_a_full_gateway_refuses_before_any_work(served: World, hub: Hub) -
     assert hub.stats.refused == 1
 
 
+@BOTH_WAYS
 async def test_places_are_free_again_when_sockets_end(served: World, hub: Hub) -> None:
     hub.max_sockets = 1
     for _ in range(3):
