@@ -30,11 +30,11 @@ import { myChannels } from "./state/verbs";
 
 const UnreadsView = lazy(() => import("./components/UnreadsView"));
 const ActivityView = lazy(() => import("./components/ActivityView"));
-const VIEW_TITLES: Record<string, string> = {
-  threads: "Threads",
-  search: "Search",
-  unreads: "Unreads",
-  activity: "Activity",
+const VIEW_TITLES: Record<string, () => string> = {
+  threads: () => t("Threads"),
+  search: () => t("Search"),
+  unreads: () => t("Unreads"),
+  activity: () => t("Activity"),
 };
 const Dialogs = lazy(() => import("./dialogs/Dialogs"));
 const ProfileCard = lazy(() => import("./components/ProfileCard"));
@@ -95,7 +95,7 @@ export function App(): JSX.Element {
       inThreads.reduce((sum, one) => sum + one.mentions, 0);
     const unread = mine.some((channel) => unreadOf(channel) > 0) || inThreads.some((one) => one.unread > 0);
     const shown = route().channel ? state.channels[route().channel ?? ""] : undefined;
-    const place = shown ? titleOf(shown) : (VIEW_TITLES[route().view] ?? "");
+    const place = shown ? titleOf(shown) : (VIEW_TITLES[route().view]?.() ?? "");
     const workspace = state.workspaces[workspaceId() ?? ""]?.name ?? "slackclone";
     const mark = badges > 0 ? `(${badges}) ` : unread ? "• " : "";
     document.title = `${mark}${place ? `${place} – ` : ""}${workspace}`;

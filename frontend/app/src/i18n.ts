@@ -16,13 +16,21 @@ interface Speech {
   forms: Intl.LDMLPluralRule[];
   plural: Intl.PluralRules;
   number: Intl.NumberFormat;
+  list: Intl.ListFormat;
 }
 
 const speechOf = (locale: string, catalog: Catalog): Speech => {
   const plural = new Intl.PluralRules(locale);
   const used = plural.resolvedOptions().pluralCategories;
   const forms = CATEGORIES.filter((category) => used.includes(category));
-  return { locale, catalog, forms, plural, number: new Intl.NumberFormat(locale) };
+  return {
+    locale,
+    catalog,
+    forms,
+    plural,
+    number: new Intl.NumberFormat(locale),
+    list: new Intl.ListFormat(locale),
+  };
 };
 
 const page = () => (typeof document === "undefined" ? null : document.documentElement);
@@ -77,6 +85,9 @@ export function tnode(text: string, values: Record<string, JSX.Element>): JSX.El
     .split(/\{(\w+)\}/)
     .map((part, index) => (index % 2 === 0 ? part : part in values ? values[part] : `{${part}}`));
 }
+
+/** "Ada, Bob and Cy", as the language joins them. */
+export const list = (items: readonly string[]): string => speech().list.format(items);
 
 export const number = (value: number): string => speech().number.format(value);
 

@@ -25,43 +25,57 @@ interface Tool {
 const TOOLS: Tool[] = [
   {
     icon: "heading",
-    label: "Heading",
+    get label() {
+      return t("Heading");
+    },
     active: (editor) => editor.isActive("heading"),
     run: (editor) => editor.chain().focus().toggleHeading({ level: 2 }).run(),
   },
   {
     icon: "bold",
-    label: "Bold",
+    get label() {
+      return t("Bold");
+    },
     active: (editor) => editor.isActive("bold"),
     run: (editor) => editor.chain().focus().toggleBold().run(),
   },
   {
     icon: "italic",
-    label: "Italic",
+    get label() {
+      return t("Italic");
+    },
     active: (editor) => editor.isActive("italic"),
     run: (editor) => editor.chain().focus().toggleItalic().run(),
   },
   {
     icon: "list",
-    label: "List",
+    get label() {
+      return t("List");
+    },
     active: (editor) => editor.isActive("bulletList"),
     run: (editor) => editor.chain().focus().toggleBulletList().run(),
   },
   {
     icon: "check",
-    label: "To-do list",
+    get label() {
+      return t("To-do list");
+    },
     active: (editor) => editor.isActive("taskList"),
     run: (editor) => editor.chain().focus().toggleTaskList().run(),
   },
   {
     icon: "quote",
-    label: "Quote",
+    get label() {
+      return t("Quote");
+    },
     active: (editor) => editor.isActive("blockquote"),
     run: (editor) => editor.chain().focus().toggleBlockquote().run(),
   },
   {
     icon: "codeBlock",
-    label: "Code block",
+    get label() {
+      return t("Code block");
+    },
     active: (editor) => editor.isActive("codeBlock"),
     run: (editor) => editor.chain().focus().toggleCodeBlock().run(),
   },
@@ -113,9 +127,9 @@ export default function CanvasPane(props: { channel: Channel }): JSX.Element {
     const now = shown();
     if (now?.refused === "too_large") return t("This canvas is full");
     if (now?.refused) return t("You can't open this canvas");
-    if (!now?.online) return mayEdit() ? "Offline: kept in this browser" : "Offline";
+    if (!now?.online) return mayEdit() ? t("Offline: kept in this browser") : t("Offline");
     if (!now.canEdit) return t("Only to read");
-    return now.saved ? "Saved" : "Saving…";
+    return now.saved ? t("Saved") : t("Saving…");
   };
   const active = (tool: Tool) => {
     revision();
@@ -259,7 +273,7 @@ function Versions(props: { channel: Channel; canRestore: boolean; onClose: () =>
           when={!versions.error}
           fallback={
             <p class="muted">
-              The versions did not load.{" "}
+              {t("The versions did not load.")}{" "}
               <button type="button" class="btn btn-sm" onClick={() => void refetch()}>
                 {t("Try again")}
               </button>

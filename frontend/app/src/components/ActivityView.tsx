@@ -1,6 +1,6 @@
 import type { Happening, Id } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { rest } from "../state/session";
 import { labelOf, nameOf, state } from "../state/store";
 import { showMessages } from "../state/timelines";
@@ -13,11 +13,15 @@ import { Skeleton } from "./Timeline";
 
 const FILTERS = ["mentions", "threads", "reactions"] as const;
 type Filter = (typeof FILTERS)[number];
-const TITLES: Record<Filter, string> = { mentions: "Mentions", threads: "Threads", reactions: "Reactions" };
-const EMPTY: Record<Filter, string> = {
-  mentions: "When somebody mentions you, it shows up here.",
-  threads: "Threads that you start, answer or follow are gathered here.",
-  reactions: "When somebody reacts to what you wrote, it shows up here.",
+const TITLES: Record<Filter, () => string> = {
+  mentions: () => t("Mentions"),
+  threads: () => t("Threads"),
+  reactions: () => t("Reactions"),
+};
+const EMPTY: Record<Filter, () => string> = {
+  mentions: () => t("When somebody mentions you, it shows up here."),
+  threads: () => t("Threads that you start, answer or follow are gathered here."),
+  reactions: () => t("When somebody reacts to what you wrote, it shows up here."),
 };
 
 /** What others did that concerns the reader. */
@@ -62,11 +66,10 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
   };
   const what = (happening: Happening): string => {
     const name = nameOf(props.workspaceId, happening.actor_id);
-    if (happening.kind === "reaction") return `${name} reacted with ${happening.emoji}`;
-    if (happening.kind === "mention") return `${name} mentioned you`;
-    return happening.unread
-      ? `${happening.unread} new ${happening.unread === 1 ? "reply" : "replies"}`
-      : "Thread";
+    if (happening.kind === "reaction")
+      return t("{name} reacted with {emoji}", { name, emoji: happening.emoji ?? "" });
+    if (happening.kind === "mention") return t("{name} mentioned you", { name });
+    return happening.unread ? tn("{count} new reply", "{count} new replies", happening.unread) : t("Thread");
   };
 
   return (
@@ -96,7 +99,7 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
               aria-pressed={filter() === one}
               onClick={() => setFilter(one)}
             >
-              {TITLES[one]}
+              {TITLES[one]()}
             </button>
           )}
         </For>
@@ -122,7 +125,7 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
                     <Icon name="at" size={34} />
                   </div>
                   <h2>{t("Nothing yet")}</h2>
-                  <p class="muted">{EMPTY[filter()]}</p>
+                  <p class="muted">{EMPTY[filter()]()}</p>
                 </div>
               }
             >

@@ -1,5 +1,5 @@
 import { createEffect, createSignal, type JSX, on, onCleanup, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { socket } from "../state/session";
 import { state } from "../state/store";
 import { Icon } from "./Icon";
@@ -37,11 +37,15 @@ export function Banner(): JSX.Element {
   const waiting = () => Object.values(state.pending).filter((one) => one.state === "queued").length;
   const text = () => {
     if (state.connection.name === "closed") return t("This page is no longer connected.");
-    if (!state.everOpen) return "Connecting…";
+    if (!state.everOpen) return t("Connecting…");
     const count = waiting();
     const promise =
       count > 0
-        ? `${count} ${count === 1 ? "message" : "messages"} will be sent when you are back.`
+        ? tn(
+            "{count} message will be sent when you are back.",
+            "{count} messages will be sent when you are back.",
+            count,
+          )
         : t("What you write will be sent when you are back.");
     return t("You are offline. {promise}", { promise });
   };

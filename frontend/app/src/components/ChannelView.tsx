@@ -11,7 +11,7 @@ import {
   Suspense,
   Switch,
 } from "solid-js";
-import { t } from "../i18n";
+import { t, tnode } from "../i18n";
 import { href, navigate, route } from "../router";
 import { isStarred, toggleStar } from "../state/desk";
 import { isMuted } from "../state/notify";
@@ -250,7 +250,7 @@ function Foot(props: { channel: Channel }): JSX.Element {
       <Match when={!props.channel.is_member}>
         <div class="foot-note">
           <span>
-            You are looking at <strong>#{props.channel.name}</strong>
+            {tnode("You are looking at {channel}", { channel: <strong>#{props.channel.name}</strong> })}
           </span>
           <button
             type="button"

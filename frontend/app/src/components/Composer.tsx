@@ -394,13 +394,13 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const marks: { icon: IconName; label: string; run: () => void }[] = [
-    { icon: "bold", label: "Bold", run: () => wrap("**") },
-    { icon: "italic", label: "Italic", run: () => wrap("_") },
-    { icon: "strike", label: "Strikethrough", run: () => wrap("~~") },
-    { icon: "link", label: "Link", run: () => wrap("[", "](https://)") },
-    { icon: "list", label: "List", run: () => prefixLines("- ") },
-    { icon: "quote", label: "Quote", run: () => prefixLines("> ") },
-    { icon: "code", label: "Code", run: () => wrap("`") },
+    { icon: "bold", label: t("Bold"), run: () => wrap("**") },
+    { icon: "italic", label: t("Italic"), run: () => wrap("_") },
+    { icon: "strike", label: t("Strikethrough"), run: () => wrap("~~") },
+    { icon: "link", label: t("Link"), run: () => wrap("[", "](https://)") },
+    { icon: "list", label: t("List"), run: () => prefixLines("- ") },
+    { icon: "quote", label: t("Quote"), run: () => prefixLines("> ") },
+    { icon: "code", label: t("Code"), run: () => wrap("`") },
     { icon: "codeBlock", label: t("Code block"), run: () => wrap("```\n", "\n```") },
   ];
 
@@ -546,7 +546,9 @@ export function Composer(props: ComposerProps): JSX.Element {
           </div>
           <Show when={tooLong() > -500}>
             <span class="composer-count" classList={{ "composer-over": tooLong() > 0 }} role="status">
-              {tooLong() > 0 ? `${tooLong()} too many` : `${-tooLong()} left`}
+              {tooLong() > 0
+                ? t("{count} too many", { count: tooLong() })
+                : t("{count} left", { count: -tooLong() })}
             </span>
           </Show>
           <Show

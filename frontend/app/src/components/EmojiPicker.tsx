@@ -17,7 +17,7 @@ export default function EmojiPicker(): JSX.Element {
   const groups = createMemo(() => {
     const all = allEmoji();
     if (!all) return [];
-    if (query().trim()) return [{ name: "Found", emoji: findEmoji(query().trim(), FOUND_MAX) }];
+    if (query().trim()) return [{ name: t("Found"), emoji: findEmoji(query().trim(), FOUND_MAX) }];
     const recent = new Set(recentEmoji());
     const byCategory = new Map<string, Emoji[]>();
     for (const one of all) {

@@ -1,7 +1,7 @@
 import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Id, Message } from "@slackclone/client";
 import { createSignal, type JSX, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { toggleSaved } from "../state/desk";
 import { isPinned, pinOf, setPinned } from "../state/pins";
@@ -134,8 +134,10 @@ function Row(props: {
         <Show when={pinOf(props.message)}>
           {(pin) => (
             <p class="pinned-by">
-              <Icon name="pin" size={13} /> Pinned by{" "}
-              {pin().pinned_by === myId() ? "you" : nameOf(workspaceId(), pin().pinned_by)}
+              <Icon name="pin" size={13} />{" "}
+              {pin().pinned_by === myId()
+                ? t("Pinned by you")
+                : t("Pinned by {name}", { name: nameOf(workspaceId(), pin().pinned_by) })}
             </p>
           )}
         </Show>
@@ -202,9 +204,7 @@ function Row(props: {
             onClick={(event) => follow(event, threadLink(props.message))}
           >
             <Icon name="thread" size={15} />
-            <strong>
-              {props.message.reply_count} {props.message.reply_count === 1 ? "reply" : "replies"}
-            </strong>
+            <strong>{tn("{count} reply", "{count} replies", props.message.reply_count)}</strong>
             <Show when={props.message.last_reply_at}>
               {(at) => <span class="muted">{t("Last reply {ago}", { ago: ago(at(), now()) })}</span>}
             </Show>
@@ -410,7 +410,9 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
             >
               <div class="failed-note" role="alert">
                 <Icon name="warning" size={14} />
-                <span>Not sent{found().error ? `: ${found().error}` : "."}</span>
+                <span>
+                  {found().error ? t("Not sent: {reason}", { reason: found().error ?? "" }) : t("Not sent.")}
+                </span>
                 <button type="button" class="link-button" onClick={() => socket.retry(props.id)}>
                   {t("Try again")}
                 </button>

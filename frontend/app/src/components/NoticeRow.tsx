@@ -1,6 +1,6 @@
 import type { Channel, EventFrame, Id } from "@slackclone/client";
 import { type JSX, Show } from "solid-js";
-import { t } from "../i18n";
+import { list, t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { nameOf } from "../state/store";
 import { clock, full } from "../text/time";
@@ -11,7 +11,7 @@ const NAMED = 4;
 /** What happened to the channel, told between its messages. */
 export function NoticeRow(props: { events: readonly EventFrame[]; channel: Channel }): JSX.Element {
   const first = () => props.events[0] as EventFrame;
-  const name = (id: Id | null) => (id ? nameOf(props.channel.workspace_id, id) : "Somebody");
+  const name = (id: Id | null) => (id ? nameOf(props.channel.workspace_id, id) : t("Somebody"));
   const link = () => {
     const event = first();
     if (event.type !== "message.pinned") return null;
@@ -70,37 +70,52 @@ export function sentence(events: readonly EventFrame[], name: (id: Id | null) =>
       const joined = event.type === "channel.member_joined";
       const people = [...new Set(events.map((one) => ("user_id" in one.data ? one.data.user_id : "")))];
       const { user_id, by } = event.data;
+      const names = listed(people.map(name));
+      const count = people.length;
       if (by && by !== user_id) {
-        const verb = people.length === 1 ? "was" : "were";
-        return `${listed(people.map(name))} ${verb} ${joined ? "added" : "removed"} by ${name(by)}.`;
+        const values = { names, by: name(by) };
+        return joined
+          ? tn("{names} was added by {by}.", "{names} were added by {by}.", count, values)
+          : tn("{names} was removed by {by}.", "{names} were removed by {by}.", count, values);
       }
-      return `${listed(people.map(name))} ${joined ? "joined" : "left"}.`;
+      return joined
+        ? tn("{names} joined.", "{names} joined.", count, { names })
+        : tn("{names} left.", "{names} left.", count, { names });
     }
     case "channel.updated": {
-      const { changed = [], name: now, old_name, topic, purpose } = event.data;
+      const { changed = [], name: now, old_name, topic, purpose, posting } = event.data;
       const parts: string[] = [];
       if (changed.includes("name")) {
         parts.push(
-          old_name ? `renamed the channel from #${old_name} to #${now}` : `named the channel #${now}`,
+          old_name
+            ? t("{who} renamed the channel from #{old} to #{name}", { who, old: old_name, name: now ?? "" })
+            : t("{who} named the channel #{name}", { who, name: now ?? "" }),
         );
       }
-      if (changed.includes("topic")) parts.push(topic ? `set the topic: ${topic}` : "cleared the topic");
+      if (changed.includes("topic"))
+        parts.push(
+          topic ? t("{who} set the topic: {topic}", { who, topic }) : t("{who} cleared the topic", { who }),
+        );
       if (changed.includes("purpose"))
-        parts.push(purpose ? `set the purpose: ${purpose}` : "cleared the purpose");
+        parts.push(
+          purpose
+            ? t("{who} set the purpose: {purpose}", { who, purpose })
+            : t("{who} cleared the purpose", { who }),
+        );
       if (changed.includes("posting"))
         parts.push(
-          event.data.posting === "admins"
-            ? "made this a channel for announcements"
-            : "lets everyone post here",
+          posting === "admins"
+            ? t("{who} made this a channel for announcements", { who })
+            : t("{who} lets everyone post here", { who }),
         );
-      return `${who} ${parts.join(", and ") || "changed the channel"}`;
+      return parts.join("; ") || t("{who} changed the channel", { who });
     }
     case "channel.archived":
-      return `${who} archived the channel.`;
+      return t("{who} archived the channel.", { who });
     case "channel.unarchived":
-      return `${who} brought the channel back from the archive.`;
+      return t("{who} brought the channel back from the archive.", { who });
     case "message.pinned":
-      return `${who} pinned a message. `;
+      return `${t("{who} pinned a message.", { who })} `;
     default:
       return "";
   }
@@ -109,7 +124,5 @@ export function sentence(events: readonly EventFrame[], name: (id: Id | null) =>
 function listed(names: readonly string[]): string {
   const shown = names.slice(0, names.length > NAMED ? NAMED - 1 : NAMED);
   const rest = names.length - shown.length;
-  if (rest > 0) return `${shown.join(", ")} and ${rest} others`;
-  if (shown.length < 2) return shown.join("");
-  return `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+  return list(rest > 0 ? [...shown, tn("{count} other", "{count} others", rest)] : shown);
 }

@@ -1,5 +1,5 @@
 import { createMemo, type JSX, onCleanup, onMount, Show } from "solid-js";
-import { t } from "../i18n";
+import { locale, t } from "../i18n";
 import { presenceOf, presenceWords, pullPresence } from "../state/presence";
 import { memberOf, myId, nameOf } from "../state/store";
 import { toastError } from "../state/toasts";
@@ -24,7 +24,7 @@ export default function ProfileCard(): JSX.Element {
     const timeZone = member()?.timezone;
     if (!timeZone) return "";
     try {
-      return new Date(now()).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone });
+      return new Date(now()).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", timeZone });
     } catch {
       return ""; // a zone that this browser does not know
     }
@@ -87,7 +87,7 @@ export default function ProfileCard(): JSX.Element {
       <Show when={localTime()}>
         {(time) => (
           <p class="profile-line muted">
-            <Icon name="clock" size={15} /> {time()} local time
+            <Icon name="clock" size={15} /> {t("{time} local time", { time: time() })}
           </p>
         )}
       </Show>

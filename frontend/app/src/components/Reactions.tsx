@@ -1,6 +1,6 @@
 import type { Message, Reaction } from "@slackclone/client";
 import { For, type JSX, Show } from "solid-js";
-import { t } from "../i18n";
+import { list, t, tn } from "../i18n";
 import { myId, nameOf, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
 import { toggleReaction } from "../state/verbs";
@@ -13,9 +13,13 @@ export function Reactions(props: { message: Message; canReact: boolean }): JSX.E
   const who = (reaction: Reaction) => {
     const names = reaction.user_ids
       .slice(0, NAMED)
-      .map((id) => (id === myId() ? "You" : nameOf(workspaceId(), id)));
+      .map((id) => (id === myId() ? t("You") : nameOf(workspaceId(), id)));
     const more = reaction.user_ids.length - names.length;
-    return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""} reacted with ${reaction.emoji}`;
+    if (more > 0) names.push(tn("{count} more", "{count} more", more));
+    return tn("{names} reacted with {emoji}", "{names} reacted with {emoji}", names.length, {
+      names: list(names),
+      emoji: reaction.emoji,
+    });
   };
   return (
     <Show when={props.message.reactions.length > 0}>

@@ -11,7 +11,7 @@ import {
   Show,
   Switch,
 } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { closeSearch, FILTERS, placeOf, query, setQuery } from "../state/search";
 import { rest } from "../state/session";
@@ -251,8 +251,11 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         <For each={found()?.notes ?? []}>{(note) => <p class="hint">{note}</p>}</For>
         <Show when={behind()}>
           <p class="hint">
-            The search is still catching up
-            {found()?.until ? `: it knows messages up to ${full(found()?.until ?? 0)}` : ""}.
+            {found()?.until
+              ? t("The search is still catching up: it knows messages up to {time}.", {
+                  time: full(found()?.until ?? 0),
+                })
+              : t("The search is still catching up.")}
           </p>
         </Show>
         <Switch>
@@ -328,7 +331,9 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
           {busy()
             ? t("Searching")
             : found()
-              ? `${found()?.hits.length} results${found()?.next ? " and more" : ""}`
+              ? found()?.next
+                ? tn("{count} result and more", "{count} results and more", found()?.hits.length ?? 0)
+                : tn("{count} result", "{count} results", found()?.hits.length ?? 0)
               : ""}
         </p>
       </div>

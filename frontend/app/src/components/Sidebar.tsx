@@ -1,7 +1,7 @@
 import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Channel, Id } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { follow, href, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
@@ -35,7 +35,11 @@ export function Rail(): JSX.Element {
               classList={{ "rail-current": route().workspace === id }}
               href={href({ workspace: id })}
               aria-current={route().workspace === id ? "page" : undefined}
-              aria-label={`${workspace()?.name ?? ""}${unread(id) ? ", unread messages" : ""}`}
+              aria-label={
+                unread(id)
+                  ? t("{name}, unread messages", { name: workspace()?.name ?? "" })
+                  : (workspace()?.name ?? "")
+              }
               data-initials={initialsOf(workspace()?.name ?? "")}
               data-tip={workspace()?.name}
               data-tip-side="right"
@@ -237,7 +241,11 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
             <span
               class="count-badge"
               role="img"
-              aria-label={`${dueReminders(props.workspaceId)} reminders are due`}
+              aria-label={tn(
+                "{count} reminder is due",
+                "{count} reminders are due",
+                dueReminders(props.workspaceId),
+              )}
             >
               {dueReminders(props.workspaceId)}
             </span>

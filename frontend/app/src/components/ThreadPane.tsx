@@ -1,6 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { follow, href, route } from "../router";
 import { markThreadRead } from "../state/reads";
 import { type Known, myId, state, titleOf } from "../state/store";
@@ -169,10 +169,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
           </Show>
           <Show when={replies().length > 0}>
             <div class="thread-count" role="separator">
-              <span>
-                {parent()?.reply_count ?? replies().length}{" "}
-                {(parent()?.reply_count ?? replies().length) === 1 ? "reply" : "replies"}
-              </span>
+              <span>{tn("{count} reply", "{count} replies", parent()?.reply_count ?? replies().length)}</span>
             </div>
           </Show>
           <Show when={thread()?.status === "loading" && replies().length === 0}>
@@ -233,7 +230,9 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
                   checked={alsoInChannel()}
                   onChange={(event) => setAlsoInChannel(event.currentTarget.checked)}
                 />
-                Also send to {channel()?.name ? `#${channel()?.name}` : "the conversation"}
+                {channel()?.name
+                  ? t("Also send to {channel}", { channel: `#${channel()?.name}` })
+                  : t("Also send to the conversation")}
               </label>
             </>
           }

@@ -1,6 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, For, type JSX, on, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { route } from "../router";
 import { labelOf, state } from "../state/store";
 import { loadFollowed } from "../state/timelines";
@@ -76,9 +76,11 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
                   <button type="button" class="thread-link" onClick={() => openThreadOf(item.parent)}>
                     <Icon name="thread" size={15} />
                     <strong>
-                      {t("{reply_count} replies", {
-                        reply_count: state.messages[item.parent.message_id]?.reply_count ?? item.reply_count,
-                      })}
+                      {tn(
+                        "{count} reply",
+                        "{count} replies",
+                        state.messages[item.parent.message_id]?.reply_count ?? item.reply_count,
+                      )}
                     </strong>
                     <Show when={item.last_reply_at}>
                       {(at) => <span class="muted">{t("Last reply {ago}", { ago: ago(at(), now()) })}</span>}

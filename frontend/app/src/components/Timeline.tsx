@@ -13,7 +13,7 @@ import {
 } from "solid-js";
 import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { href, navigate, visit } from "../router";
 import { firstUnread, letGo, readUpTo as markerOf, markRead, markReadByHand, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
@@ -296,7 +296,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         <div class="unread-bar" data-testid="unread-bar">
           <button type="button" onClick={() => void jumpToUnread()}>
             <Icon name="arrowDown" size={14} class="upwards" />
-            {opened()} unread {opened() === 1 ? "message" : "messages"}
+            {tn("{count} unread message", "{count} unread messages", opened())}
           </button>
           <button
             type="button"
@@ -316,7 +316,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
       <Show when={timeline()?.status === "ready" && !atEnd() && view().rows.length > 0}>
         <button type="button" class="jump" data-testid="jump-to-latest" onClick={jumpToLatest}>
           <Icon name="arrowDown" size={16} />
-          {missed() > 0 ? `${missed()} new ${missed() === 1 ? "message" : "messages"}` : t("Jump to latest")}
+          {missed() > 0 ? tn("{count} new message", "{count} new messages", missed()) : t("Jump to latest")}
         </button>
       </Show>
     </div>
@@ -359,6 +359,7 @@ function RowView(props: { row: Row; channel: Channel; highlighted: Id | null }):
 function Intro(props: { channel: Channel }): JSX.Element {
   const direct = () => props.channel.kind === "dm" || props.channel.kind === "group_dm";
   const creator = () => nameOf(props.channel.workspace_id, props.channel.creator_id);
+  const born = () => date(props.channel.created_at);
   return (
     <div class="intro">
       <div class="intro-glyph">
@@ -372,8 +373,10 @@ function Intro(props: { channel: Channel }): JSX.Element {
         }
       >
         <p class="muted">
-          {creator()} created this {props.channel.kind === "private" ? "private channel" : "channel"} on{" "}
-          {date(props.channel.created_at)}. {props.channel.purpose || t("This is its very beginning.")}
+          {props.channel.kind === "private"
+            ? t("{name} created this private channel on {date}.", { name: creator(), date: born() })
+            : t("{name} created this channel on {date}.", { name: creator(), date: born() })}{" "}
+          {props.channel.purpose || t("This is its very beginning.")}
         </p>
         <Show when={props.channel.is_member && !props.channel.archived}>
           <div class="intro-actions">

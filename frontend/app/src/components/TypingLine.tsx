@@ -1,6 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createEffect, createSignal, type JSX, onCleanup, Show } from "solid-js";
-import { t } from "../i18n";
+import { list, t, tn } from "../i18n";
 import { typistsIn } from "../state/presence";
 import { nameOf } from "../state/store";
 
@@ -13,9 +13,8 @@ export function TypingLine(props: { workspaceId: Id; channelId: Id; threadId?: I
       nameOf(props.workspaceId, id),
     );
     if (names.length === 0) return "";
-    if (names.length === 1) return `${names[0]} is typing…`;
-    if (names.length === 2) return `${names[0]} and ${names[1]} are typing…`;
-    if (names.length === 3) return `${names[0]}, ${names[1]} and ${names[2]} are typing…`;
+    if (names.length <= 3)
+      return tn("{names} is typing…", "{names} are typing…", names.length, { names: list(names) });
     return t("Several people are typing…");
   };
   const [spoken, setSpoken] = createSignal("");

@@ -25,10 +25,10 @@ export function ChannelDetails(props: { channelId: Id; tab: Tab }): JSX.Element 
           <Tabs
             current={props.tab}
             tabs={[
-              { id: "about", label: "About" },
+              { id: "about", label: t("About") },
               { id: "members", label: t("Members {count}", { count: found().member_count }) },
-              { id: "files", label: "Files" },
-              ...(isDirect(found()) || !found().is_member ? [] : [{ id: "settings", label: "Settings" }]),
+              { id: "files", label: t("Files") },
+              ...(isDirect(found()) || !found().is_member ? [] : [{ id: "settings", label: t("Settings") }]),
             ]}
             onChoose={(tab) => openDialog({ name: "channel", channelId: props.channelId, tab: tab as Tab })}
           />
@@ -94,7 +94,7 @@ function About(props: { channel: Channel }): JSX.Element {
     putChannel(
       await rest.channels.update(props.channel.id, { topic: topic().trim(), purpose: purpose().trim() }),
     );
-    toast("Saved.");
+    toast(t("Saved."));
     close();
   });
   return (
@@ -284,7 +284,7 @@ function ChannelSettings(props: { channel: Channel }): JSX.Element {
   };
   const rename = createForm(async () => {
     putChannel(await rest.channels.update(props.channel.id, { name: name().trim() }));
-    toast("Renamed.");
+    toast(t("Renamed."));
   });
   const run = (action: () => Promise<unknown>, then: string) =>
     void action()

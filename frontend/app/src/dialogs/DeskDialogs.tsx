@@ -10,7 +10,8 @@ import { toast, toastError } from "../state/toasts";
 import { type DialogName, type LaterTab, openDialog } from "../state/ui";
 import { goTo, myChannels } from "../state/verbs";
 import { full } from "../text/time";
-import { localInput, morning, presets, zoneName } from "../text/when";
+import { localInput, morning, presets, readInput } from "../text/when";
+import { zoneName } from "../text/zone";
 import { Tabs } from "./ChannelDetails";
 import { Quoted } from "./MessageDialogs";
 import { close, createForm, FormError, Modal } from "./parts";
@@ -35,7 +36,7 @@ function TimeField(props: { at: number; onChange: (at: number) => void }): JSX.E
         required
         value={localInput(props.at)}
         onInput={(event) => {
-          const at = new Date(event.currentTarget.value).getTime();
+          const at = readInput(event.currentTarget.value);
           if (!Number.isNaN(at)) props.onChange(at);
         }}
       />
@@ -149,10 +150,30 @@ export function Remind(props: { messageId: Id }): JSX.Element {
 }
 
 const TABS = [
-  { id: "saved", label: "Saved" },
-  { id: "reminders", label: "Reminders" },
-  { id: "scheduled", label: "Scheduled" },
-  { id: "drafts", label: "Drafts" },
+  {
+    id: "saved",
+    get label() {
+      return t("Saved");
+    },
+  },
+  {
+    id: "reminders",
+    get label() {
+      return t("Reminders");
+    },
+  },
+  {
+    id: "scheduled",
+    get label() {
+      return t("Scheduled");
+    },
+  },
+  {
+    id: "drafts",
+    get label() {
+      return t("Drafts");
+    },
+  },
 ];
 
 /** A button may go with its row; the focus then has to stay in the dialog. */
@@ -260,7 +281,7 @@ function SavedList(props: { workspaceId: Id }): JSX.Element {
                   <Show when={state.channels[item.channel_id]}>
                     {(channel) => <>{labelOf(channel())} · </>}
                   </Show>
-                  saved {full(item.saved_at)}
+                  {t("saved {time}", { time: full(item.saved_at) })}
                 </span>
                 <Show when={item.message}>
                   {(message) => (

@@ -3,9 +3,9 @@ import { createResource, createSignal, For, type JSX, Match, Show, Switch } from
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { MessageBody } from "../components/MessageBody";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { route } from "../router";
-import { SHORTCUTS } from "../state/keys";
+import { shortcuts } from "../state/keys";
 import { putChannel, rest, socket } from "../state/session";
 import { nameOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -38,7 +38,7 @@ export default function Dialogs(): JSX.Element {
           size="sm"
           description={t("A place of its own, with its own people and channels.")}
         >
-          <WorkspaceForm submitLabel="Create" onDone={close} onCancel={close} />
+          <WorkspaceForm submitLabel={t("Create")} onDone={close} onCancel={close} />
         </Modal>
       </Match>
       <Match when={is("create-channel")}>
@@ -141,7 +141,7 @@ function CreateChannel(props: { workspaceId: Id }): JSX.Element {
         </div>
         <div class="field">
           <label for="channel-purpose">
-            Purpose <span class="muted">{t("(optional)")}</span>
+            {t("Purpose")} <span class="muted">{t("(optional)")}</span>
           </label>
           <input
             id="channel-purpose"
@@ -290,7 +290,7 @@ function BrowseChannels(props: { workspaceId: Id }): JSX.Element {
                         </span>
                         {" · "}
                       </Show>
-                      {channel().member_count} {channel().member_count === 1 ? "member" : "members"}
+                      {tn("{count} member", "{count} members", channel().member_count)}
                       <Show when={channel().purpose || channel().topic}>
                         {" "}
                         · {channel().purpose || channel().topic}
@@ -378,11 +378,21 @@ function AddPeople(props: { channelId: Id }): JSX.Element {
   const form = createForm(async () => {
     const ids = chosen().map((member) => member.user_id);
     putChannel(await rest.channels.addMembers(props.channelId, ids));
-    toast(`Added ${ids.length === 1 ? chosen()[0]?.name : `${ids.length} people`}.`);
+    toast(
+      ids.length === 1
+        ? t("Added {name}.", { name: chosen()[0]?.name ?? "" })
+        : tn("Added {count} person.", "Added {count} people.", ids.length),
+    );
     close();
   });
   return (
-    <Modal title={`Add people to ${channel()?.name ? `#${channel()?.name}` : "the conversation"}`}>
+    <Modal
+      title={
+        channel()?.name
+          ? t("Add people to {channel}", { channel: `#${channel()?.name}` })
+          : t("Add people to the conversation")
+      }
+    >
       <form class="form" onSubmit={form.onSubmit}>
         <PeoplePicker
           workspaceId={channel()?.workspace_id ?? ""}
@@ -580,7 +590,7 @@ function Shortcuts(): JSX.Element {
   return (
     <Modal title={t("Keyboard shortcuts")} size="lg">
       <div class="shortcut-groups">
-        <For each={SHORTCUTS}>
+        <For each={shortcuts()}>
           {(group) => (
             <section>
               <h3>{group.group}</h3>

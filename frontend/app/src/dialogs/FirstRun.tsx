@@ -21,7 +21,7 @@ export default function FirstRun(): JSX.Element {
         <WorkspaceForm submitLabel={t("Create workspace")} />
       </div>
       <p class="auth-foot">
-        Signed in as {state.me?.email}.{" "}
+        {t("Signed in as {email}.", { email: state.me?.email ?? "" })}{" "}
         <button type="button" class="link-button" onClick={() => void signOut().catch(toastError)}>
           {t("Sign out")}
         </button>

@@ -10,6 +10,7 @@ import { labelOf, myId, nameOf, state, titleOf } from "../state/store";
 import { toast } from "../state/toasts";
 import { goTo, myChannels } from "../state/verbs";
 import { full } from "../text/time";
+import { dayInput, readInput } from "../text/when";
 import { close, createForm, FormError, Modal } from "./parts";
 
 const LISTED = 60;
@@ -128,7 +129,7 @@ export function Forward(props: { messageId: Id }): JSX.Element {
         />
         <div class="field">
           <label for="forward-comment">
-            Say something about it <span class="muted">{t("(optional)")}</span>
+            {t("Say something about it")} <span class="muted">{t("(optional)")}</span>
           </label>
           <textarea
             id="forward-comment"
@@ -158,7 +159,7 @@ export function Pins(props: { channelId: Id }): JSX.Element {
   const channel = () => state.channels[props.channelId];
   const canUnpin = () => channel()?.is_member === true && !channel()?.archived;
   return (
-    <Modal title={`Pinned in ${channel() ? labelOf(channel() as Channel) : ""}`}>
+    <Modal title={t("Pinned in {channel}", { channel: channel() ? labelOf(channel() as Channel) : "" })}>
       <ul class="pin-list" aria-label={t("Pinned messages")} ref={list} tabIndex={-1}>
         <For
           each={state.pins[props.channelId] ?? []}
@@ -173,9 +174,12 @@ export function Pins(props: { channelId: Id }): JSX.Element {
               <Quoted message={pin.message} />
               <div class="pin-foot">
                 <span class="muted">
-                  Pinned by{" "}
-                  {pin.pinned_by === myId() ? "you" : nameOf(channel()?.workspace_id ?? "", pin.pinned_by)},{" "}
-                  {full(pin.pinned_at)}
+                  {pin.pinned_by === myId()
+                    ? t("Pinned by you, {time}", { time: full(pin.pinned_at) })
+                    : t("Pinned by {name}, {time}", {
+                        name: nameOf(channel()?.workspace_id ?? "", pin.pinned_by),
+                        time: full(pin.pinned_at),
+                      })}
                 </span>
                 <button
                   type="button"
@@ -226,7 +230,9 @@ export function WhoReacted(props: { messageId: Id }): JSX.Element {
                 {(id) => (
                   <li>
                     <Avatar id={id} name={nameOf(workspaceId(), id)} size="xs" />
-                    {id === myId() ? `${state.me?.name ?? ""} (you)` : nameOf(workspaceId(), id)}
+                    {id === myId()
+                      ? t("{name} (you)", { name: state.me?.name ?? "" })
+                      : nameOf(workspaceId(), id)}
                   </li>
                 )}
               </For>
@@ -244,14 +250,13 @@ export function JumpToDate(props: { channelId: Id }): JSX.Element {
   const go = createForm(async () => {
     const found = channel();
     if (!found) return;
-    const [year = 0, month = 1, date = 1] = day().split("-").map(Number);
-    const at = new Date(year, month - 1, date).getTime();
+    const at = readInput(day());
     const { results } = await rest.channels.history(found.id, { after: `t${at}`, limit: 1 });
     close();
     goTo(found, results[0]?.message_id);
     if (!results[0]) toast(t("Nothing was said after that day."));
   });
-  const quick = (days: number) => setDay(new Date(Date.now() - days * 86_400_000).toLocaleDateString("sv"));
+  const quick = (days: number) => setDay(dayInput(Date.now() - days * 86_400_000));
   return (
     <Modal title={t("Jump to a date")} size="sm">
       <form class="form" onSubmit={go.onSubmit}>
@@ -274,7 +279,7 @@ export function JumpToDate(props: { channelId: Id }): JSX.Element {
             type="date"
             required
             value={day()}
-            max={new Date().toLocaleDateString("sv")}
+            max={dayInput(Date.now())}
             onInput={(event) => setDay(event.currentTarget.value)}
           />
         </div>

@@ -15,16 +15,38 @@ import {
 import { rest } from "../state/session";
 import { labelOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
+import { full } from "../text/time";
+import { morning } from "../text/when";
 import { createForm, FormError, latestOf, Modal } from "./parts";
 
 const LEVELS: { id: NotificationLevel; label: string; hint: string }[] = [
-  { id: "all", label: "Every message", hint: "Everything that is posted in your channels." },
+  {
+    id: "all",
+    get label() {
+      return t("Every message");
+    },
+    get hint() {
+      return t("Everything that is posted in your channels.");
+    },
+  },
   {
     id: "mentions",
-    label: "What concerns you",
-    hint: "Direct messages, mentions, your words, your threads.",
+    get label() {
+      return t("What concerns you");
+    },
+    get hint() {
+      return t("Direct messages, mentions, your words, your threads.");
+    },
   },
-  { id: "nothing", label: "Nothing", hint: "Badges only." },
+  {
+    id: "nothing",
+    get label() {
+      return t("Nothing");
+    },
+    get hint() {
+      return t("Badges only.");
+    },
+  },
 ];
 
 /** Of the workspace that is open. */
@@ -157,7 +179,7 @@ function Keywords(props: { workspaceId: Id }): JSX.Element {
       .filter(Boolean);
     keepWishes(await rest.notifications.update(props.workspaceId, { keywords }));
     setText(saved());
-    toast("Saved.");
+    toast(t("Saved."));
   });
   return (
     <form class="form" onSubmit={form.onSubmit}>
@@ -237,10 +259,30 @@ function LevelChoice(props: {
 
 const HOUR = 3_600_000;
 const MUTES = [
-  { label: "For an hour", until: () => Date.now() + HOUR },
-  { label: "Until tomorrow", until: () => new Date().setHours(33, 0, 0, 0) },
-  { label: "For a week", until: () => Date.now() + 7 * 24 * HOUR },
-  { label: "Until I turn it off", until: () => null },
+  {
+    get label() {
+      return t("For an hour");
+    },
+    until: () => Date.now() + HOUR,
+  },
+  {
+    get label() {
+      return t("Until tomorrow");
+    },
+    until: () => morning(1),
+  },
+  {
+    get label() {
+      return t("For a week");
+    },
+    until: () => Date.now() + 7 * 24 * HOUR,
+  },
+  {
+    get label() {
+      return t("Until I turn it off");
+    },
+    until: () => null,
+  },
 ];
 
 /** What differs for one channel. */
@@ -256,7 +298,7 @@ export function ChannelNotificationDialog(props: { channelId: Id }): JSX.Element
     void rest.notifications.updateChannel(props.channelId, body).then(keepChannelWish).catch(toastError);
   const muted = () => isMuted(props.channelId);
   return (
-    <Modal title={`Notifications of ${channel() ? labelOf(channel() as never) : "the channel"}`}>
+    <Modal title={t("Notifications of {channel}", { channel: channel() ? labelOf(channel() as never) : "" })}>
       <div class="form" data-testid="channel-notifications">
         <LevelChoice
           name="channel-level"
@@ -271,7 +313,7 @@ export function ChannelNotificationDialog(props: { channelId: Id }): JSX.Element
             <p class="hint" role="status">
               {muted() && wish()?.muted_until
                 ? t("Until {time}.", {
-                    time: new Date(wish()?.muted_until ?? 0).toLocaleString(),
+                    time: full(wish()?.muted_until ?? 0),
                   })
                 : t("No notifications, and no bold name in the sidebar.")}
             </p>

@@ -18,10 +18,10 @@ export function Settings(props: { tab: Tab }): JSX.Element {
       <Tabs
         current={props.tab}
         tabs={[
-          { id: "profile", label: "Profile" },
-          { id: "notifications", label: "Notifications" },
-          { id: "appearance", label: "Appearance" },
-          { id: "sessions", label: "Security" },
+          { id: "profile", label: t("Profile") },
+          { id: "notifications", label: t("Notifications") },
+          { id: "appearance", label: t("Appearance") },
+          { id: "sessions", label: t("Security") },
         ]}
         onChoose={(tab) => openDialog({ name: "settings", tab: tab as Tab })}
       />
@@ -49,7 +49,7 @@ function Profile(): JSX.Element {
     for (const workspaceId of state.workspaceIds) {
       if (state.members[workspaceId]?.[myId()]) setState("members", workspaceId, myId(), "name", me.name);
     }
-    toast("Saved.");
+    toast(t("Saved."));
   });
   return (
     <div class="form" role="tabpanel">
@@ -95,9 +95,9 @@ function Profile(): JSX.Element {
 
 function Appearance(): JSX.Element {
   const themes: { id: Theme; label: string; icon: IconName }[] = [
-    { id: "system", label: "System", icon: "monitor" },
-    { id: "light", label: "Light", icon: "sun" },
-    { id: "dark", label: "Dark", icon: "moon" },
+    { id: "system", label: t("System"), icon: "monitor" },
+    { id: "light", label: t("Light"), icon: "sun" },
+    { id: "dark", label: t("Dark"), icon: "moon" },
   ];
   return (
     <div class="form" role="tabpanel">
@@ -266,5 +266,5 @@ function deviceOf(agent: string, kind: string): string {
           : /Linux/.test(agent)
             ? "Linux"
             : "";
-  return system ? `${browser} on ${system}` : browser;
+  return system ? t("{browser} on {system}", { browser, system }) : browser;
 }

@@ -1,38 +1,98 @@
 import type { DndSchedule } from "@slackclone/client";
 import { createSignal, For, type JSX, Show } from "solid-js";
 import { Icon } from "../components/Icon";
-import { t } from "../i18n";
+import { locale, t, tnode } from "../i18n";
 import { attempt, clearStatus, mine, presenceOf, setDnd, setStatus } from "../state/presence";
 import { myId } from "../state/store";
 import { toast } from "../state/toasts";
 import { pickEmoji } from "../state/ui";
 import { clock, full } from "../text/time";
+import { endOfDay, endOfWeek, morning } from "../text/when";
 import { close, createForm, FormError, Modal } from "./parts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-function endOfDay(days: number): number {
-  const at = new Date();
-  at.setDate(at.getDate() + days);
-  return at.setHours(23, 59, 59, 0);
-}
-const endOfWeek = () => endOfDay((7 - new Date().getDay()) % 7);
-
 const LIFETIMES: { id: string; label: string; until: () => number | null }[] = [
-  { id: "never", label: "Don't clear", until: () => null },
-  { id: "30m", label: "30 minutes", until: () => Date.now() + 30 * MINUTE },
-  { id: "1h", label: "1 hour", until: () => Date.now() + HOUR },
-  { id: "4h", label: "4 hours", until: () => Date.now() + 4 * HOUR },
-  { id: "today", label: "Today", until: () => endOfDay(0) },
-  { id: "week", label: "This week", until: endOfWeek },
+  {
+    id: "never",
+    get label() {
+      return t("Don't clear");
+    },
+    until: () => null,
+  },
+  {
+    id: "30m",
+    get label() {
+      return t("30 minutes");
+    },
+    until: () => Date.now() + 30 * MINUTE,
+  },
+  {
+    id: "1h",
+    get label() {
+      return t("1 hour");
+    },
+    until: () => Date.now() + HOUR,
+  },
+  {
+    id: "4h",
+    get label() {
+      return t("4 hours");
+    },
+    until: () => Date.now() + 4 * HOUR,
+  },
+  {
+    id: "today",
+    get label() {
+      return t("Today");
+    },
+    until: () => endOfDay(0),
+  },
+  {
+    id: "week",
+    get label() {
+      return t("This week");
+    },
+    until: endOfWeek,
+  },
 ];
 const PRESETS = [
-  { emoji: "📅", text: "In a meeting", lifetime: "1h" },
-  { emoji: "🚌", text: "Commuting", lifetime: "30m" },
-  { emoji: "🤒", text: "Out sick", lifetime: "today" },
-  { emoji: "🌴", text: "On holiday", lifetime: "never" },
-  { emoji: "🏡", text: "Working remotely", lifetime: "today" },
+  {
+    emoji: "📅",
+    get text() {
+      return t("In a meeting");
+    },
+    lifetime: "1h",
+  },
+  {
+    emoji: "🚌",
+    get text() {
+      return t("Commuting");
+    },
+    lifetime: "30m",
+  },
+  {
+    emoji: "🤒",
+    get text() {
+      return t("Out sick");
+    },
+    lifetime: "today",
+  },
+  {
+    emoji: "🌴",
+    get text() {
+      return t("On holiday");
+    },
+    lifetime: "never",
+  },
+  {
+    emoji: "🏡",
+    get text() {
+      return t("Working remotely");
+    },
+    lifetime: "today",
+  },
 ];
 
 export function StatusDialog(): JSX.Element {
@@ -132,21 +192,39 @@ export function StatusDialog(): JSX.Element {
   );
 }
 
-const DAYS = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
-const DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const weekday = (day: number, width: "short" | "long") =>
+  new Intl.DateTimeFormat(locale(), { weekday: width, timeZone: "UTC" }).format(Date.UTC(2024, 0, 1 + day));
 const PAUSES: { label: string; until: () => number }[] = [
-  { label: "30 minutes", until: () => Date.now() + 30 * MINUTE },
-  { label: "1 hour", until: () => Date.now() + HOUR },
-  { label: "2 hours", until: () => Date.now() + 2 * HOUR },
   {
-    label: "Until tomorrow",
-    until: () => {
-      const at = new Date();
-      at.setDate(at.getDate() + 1);
-      return at.setHours(9, 0, 0, 0);
+    get label() {
+      return t("30 minutes");
     },
+    until: () => Date.now() + 30 * MINUTE,
   },
-  { label: "Until next week", until: () => endOfWeek() + 9 * HOUR + 1000 },
+  {
+    get label() {
+      return t("1 hour");
+    },
+    until: () => Date.now() + HOUR,
+  },
+  {
+    get label() {
+      return t("2 hours");
+    },
+    until: () => Date.now() + 2 * HOUR,
+  },
+  {
+    get label() {
+      return t("Until tomorrow");
+    },
+    until: () => morning(1),
+  },
+  {
+    get label() {
+      return t("Until next week");
+    },
+    until: () => endOfWeek() + 9 * HOUR + 1000,
+  },
 ];
 
 export function DndDialog(): JSX.Element {
@@ -158,7 +236,7 @@ export function DndDialog(): JSX.Element {
   const form = createForm(async () => {
     const schedule: DndSchedule | null = on() ? { start: start(), end: end(), days: [...days()] } : null;
     await setDnd({ schedule });
-    toast("Saved.");
+    toast(t("Saved."));
     close();
   });
   const pause = (until: number | null) =>
@@ -173,8 +251,9 @@ export function DndDialog(): JSX.Element {
           {(until) => (
             <div class="setting">
               <span>
-                Paused until{" "}
-                <strong>{until() - Date.now() > 20 * HOUR ? full(until()) : clock(until())}</strong>
+                {tnode("Paused until {time}", {
+                  time: <strong>{until() - Date.now() > 20 * HOUR ? full(until()) : clock(until())}</strong>,
+                })}
               </span>
               <button type="button" class="btn btn-sm" onClick={() => pause(null)}>
                 {t("Resume")}
@@ -194,12 +273,12 @@ export function DndDialog(): JSX.Element {
         <form class="form" onSubmit={form.onSubmit}>
           <label class="check">
             <input type="checkbox" checked={on()} onChange={(event) => setOn(event.currentTarget.checked)} />{" "}
-            Every week at these times
+            {t("Every week at these times")}
           </label>
           <Show when={on()}>
             <div class="schedule">
               <label>
-                From{" "}
+                {t("From")}{" "}
                 <input
                   type="time"
                   required
@@ -208,7 +287,7 @@ export function DndDialog(): JSX.Element {
                 />
               </label>
               <label>
-                to{" "}
+                {t("to")}{" "}
                 <input
                   type="time"
                   required
@@ -219,13 +298,13 @@ export function DndDialog(): JSX.Element {
             </div>
             <fieldset class="days">
               <legend class="label">{t("Beginning on")}</legend>
-              <For each={DAYS}>
+              <For each={[0, 1, 2, 3, 4, 5, 6]}>
                 {(day, index) => (
                   <label class="day" classList={{ "day-on": days().includes(index()) }}>
                     <input
                       type="checkbox"
                       class="visually-hidden"
-                      aria-label={DAY_NAMES[index()]}
+                      aria-label={weekday(day, "long")}
                       checked={days().includes(index())}
                       onChange={(event) =>
                         setDays(
@@ -235,7 +314,7 @@ export function DndDialog(): JSX.Element {
                         )
                       }
                     />
-                    {day}
+                    {weekday(day, "short")}
                   </label>
                 )}
               </For>

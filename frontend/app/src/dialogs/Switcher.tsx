@@ -139,8 +139,9 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
                     bot={place.member.is_bot}
                   />
                   <strong class="clip">
-                    {place.member.name}
-                    {place.member.user_id === myId() ? " (you)" : ""}
+                    {place.member.user_id === myId()
+                      ? t("{name} (you)", { name: place.member.name })
+                      : place.member.name}
                   </strong>
                   <span class="muted clip">@{place.member.handle}</span>
                 </>
@@ -154,10 +155,10 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
           <kbd>↑</kbd> <kbd>↓</kbd> {t("choose")}
         </span>
         <span>
-          <kbd>{t("Enter")}</kbd> open
+          <kbd>{t("Enter")}</kbd> {t("open")}
         </span>
         <span>
-          <kbd>{t("Esc")}</kbd> close
+          <kbd>{t("Esc")}</kbd> {t("close")}
         </span>
       </footer>
     </Modal>

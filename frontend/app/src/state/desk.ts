@@ -91,16 +91,22 @@ function tellReminder(workspaceId: Id, id: Id): void {
   const reminder = state.reminders[workspaceId]?.find((one) => one.id === id);
   if (!reminder) return;
   const { message_id, channel_id } = reminder;
-  toast(`Reminder: ${reminder.text || "a message that you wanted to come back to"}`, {
-    sticky: true,
-    action: {
-      label: message_id ? "Open" : "Done",
-      run: () => {
-        if (message_id) navigate(href({ workspace: workspaceId, channel: channel_id, message: message_id }));
-        void rest.desk.finish(id).catch(toastError);
+  toast(
+    reminder.text
+      ? t("Reminder: {text}", { text: reminder.text })
+      : t("Reminder: a message that you wanted to come back to"),
+    {
+      sticky: true,
+      action: {
+        label: message_id ? t("Open") : t("Done"),
+        run: () => {
+          if (message_id)
+            navigate(href({ workspace: workspaceId, channel: channel_id, message: message_id }));
+          void rest.desk.finish(id).catch(toastError);
+        },
       },
     },
-  });
+  );
 }
 
 /* ---- saved ---- */

@@ -1,3 +1,4 @@
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import { inOrder } from "./desk";
 import { markAllRead, markReadByHand, unreadOf } from "./reads";
@@ -5,51 +6,54 @@ import { closeSearch, openSearch } from "./search";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
 import { closeThread, goTo } from "./verbs";
 
-export const SHORTCUTS: readonly { group: string; keys: { keys: string[]; what: string }[] }[] = [
+const MOD = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
+
+/** What is listed on the help sheet. */
+export const shortcuts = (): readonly { group: string; keys: { keys: string[]; what: string }[] }[] => [
   {
-    group: "Getting around",
+    group: t("Getting around"),
     keys: [
-      { keys: ["Ctrl / ⌘", "K"], what: "Jump to a channel or person" },
-      { keys: ["Alt", "↑ / ↓"], what: "Previous or next channel" },
-      { keys: ["Alt", "Shift", "↑ / ↓"], what: "Previous or next unread channel" },
-      { keys: ["Ctrl / ⌘", "Shift", "L"], what: "Browse channels" },
-      { keys: ["Ctrl / ⌘", "Shift", "T"], what: "All threads" },
-      { keys: ["Ctrl / ⌘", "Shift", "S"], what: "Later: saved, reminders, scheduled, drafts" },
-      { keys: ["Ctrl / ⌘", "Shift", "J"], what: "Jump to a date" },
-      { keys: ["Ctrl / ⌘", "F"], what: "Search in this channel" },
-      { keys: ["/"], what: "Search everywhere" },
-      { keys: ["Ctrl / ⌘", "/ or ?"], what: "This list" },
-      { keys: ["Esc"], what: "Close, cancel; mark the channel as read" },
-      { keys: ["Shift", "Esc"], what: "Mark everything as read" },
+      { keys: [MOD, "K"], what: t("Jump to a channel or person") },
+      { keys: ["Alt", "↑ / ↓"], what: t("Previous or next channel") },
+      { keys: ["Alt", "Shift", "↑ / ↓"], what: t("Previous or next unread channel") },
+      { keys: [MOD, "Shift", "L"], what: t("Browse channels") },
+      { keys: [MOD, "Shift", "T"], what: t("All threads") },
+      { keys: [MOD, "Shift", "S"], what: t("Later: saved, reminders, scheduled, drafts") },
+      { keys: [MOD, "Shift", "J"], what: t("Jump to a date") },
+      { keys: [MOD, "F"], what: t("Search in this channel") },
+      { keys: ["/"], what: t("Search everywhere") },
+      { keys: [MOD, "/"], what: t("This list") },
+      { keys: ["Esc"], what: t("Close, cancel; mark the channel as read") },
+      { keys: ["Shift", "Esc"], what: t("Mark everything as read") },
     ],
   },
   {
-    group: "Writing",
+    group: t("Writing"),
     keys: [
-      { keys: ["Enter"], what: "Send the message" },
-      { keys: ["Shift", "Enter"], what: "New line" },
-      { keys: ["↑"], what: "Edit your last message (in an empty composer)" },
-      { keys: ["Ctrl / ⌘", "B"], what: "Bold" },
-      { keys: ["Ctrl / ⌘", "I"], what: "Italic" },
-      { keys: ["Ctrl / ⌘", "Shift", "X"], what: "Strikethrough" },
-      { keys: ["Ctrl / ⌘", "Shift", "C"], what: "Code" },
-      { keys: ["@"], what: "Mention somebody" },
-      { keys: [":"], what: "Emoji by name" },
-      { keys: ["/"], what: "Commands (in an empty composer)" },
+      { keys: ["Enter"], what: t("Send the message") },
+      { keys: ["Shift", "Enter"], what: t("New line") },
+      { keys: ["↑"], what: t("Edit your last message (in an empty composer)") },
+      { keys: [MOD, "B"], what: t("Bold") },
+      { keys: [MOD, "I"], what: t("Italic") },
+      { keys: [MOD, "Shift", "X"], what: t("Strikethrough") },
+      { keys: [MOD, "Shift", "C"], what: t("Code") },
+      { keys: ["@"], what: t("Mention somebody") },
+      { keys: [":"], what: t("Emoji by name") },
+      { keys: ["/"], what: t("Commands (in an empty composer)") },
     ],
   },
   {
-    group: "Commands",
+    group: t("Commands"),
     keys: [
-      { keys: ["/remind"], what: "me to water the plants tomorrow at 9:00" },
-      { keys: ["/topic"], what: "Set the topic of the channel" },
-      { keys: ["/invite"], what: "@ann @bob" },
-      { keys: ["/dm"], what: "@ann Good morning" },
-      { keys: ["/join", "/leave"], what: "Join #channel, leave this one" },
-      { keys: ["/status"], what: ":palm_tree: On holiday; nothing clears it" },
-      { keys: ["/dnd", "/away", "/active"], what: "Don't be disturbed, be away, be back" },
-      { keys: ["/mute", "/unmute", "/star"], what: "This conversation" },
-      { keys: ["/me", "/shrug"], what: "Say what you do; shrug" },
+      { keys: ["/remind"], what: t("me to water the plants tomorrow at 9:00") },
+      { keys: ["/topic"], what: t("Set the topic of the channel") },
+      { keys: ["/invite"], what: t("@ann @bob") },
+      { keys: ["/dm"], what: t("@ann Good morning") },
+      { keys: ["/join", "/leave"], what: t("Join #channel, leave this one") },
+      { keys: ["/status"], what: t(":palm_tree: On holiday; nothing clears it") },
+      { keys: ["/dnd", "/away", "/active"], what: t("Don't be disturbed, be away, be back") },
+      { keys: ["/mute", "/unmute", "/star"], what: t("This conversation") },
+      { keys: ["/me", "/shrug"], what: t("Say what you do; shrug") },
     ],
   },
 ];

@@ -67,7 +67,7 @@ export function notifyOfPosted(event: EventOf<"message.posted">): void {
     ? t("New message")
     : isDirect(channel)
       ? sender
-      : `${sender} in #${titleOf(channel)}`;
+      : t("{name} in #{channel}", { name: sender, channel: titleOf(channel) });
   const shown = new Notification(title, {
     body: workspace?.content_free ? "" : message.text.slice(0, 200),
     tag: `n-${message.message_id}`,

@@ -1,6 +1,7 @@
 import type { Dnd, DndSchedule, Id, Presence, Typist } from "@slackclone/client";
 import { createEffect, createRoot, createSignal } from "solid-js";
 import { createStore, produce } from "solid-js/store";
+import { t } from "../i18n";
 import { rest, socket } from "./session";
 import { myId, partnersOf, setState, state } from "./store";
 import { toast, toastError } from "./toasts";
@@ -33,10 +34,10 @@ function current(status: Presence["status"] | undefined): Presence["status"] {
   return status && (status.expires_at === null || status.expires_at > now()) ? status : null;
 }
 
-const WORDS = { online: "online", away: "away", offline: "offline" } as const;
+const WORDS = { online: () => t("online"), away: () => t("away"), offline: () => t("offline") };
 export function presenceWords(userId: Id): string {
   const { state: kind, dnd } = presenceOf(userId);
-  return dnd ? `${WORDS[kind]}, notifications paused` : WORDS[kind];
+  return dnd ? t("{presence}, notifications paused", { presence: WORDS[kind]() }) : WORDS[kind]();
 }
 
 /* ---- whom one does not write with ---- */

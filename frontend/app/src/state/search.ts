@@ -1,5 +1,6 @@
 import type { Id } from "@slackclone/client";
 import { createSignal } from "solid-js";
+import { t } from "../i18n";
 import { href, navigate, route } from "../router";
 import { isDirect, state } from "./store";
 import { setDrawer } from "./ui";
@@ -9,15 +10,60 @@ export const [query, setQuery] = createSignal("");
 
 /** The words and filters that somebody can begin with, and what they are for. */
 export const FILTERS: readonly { text: string; what: string }[] = [
-  { text: "from:", what: "written by somebody" },
-  { text: "in:", what: "in a channel or conversation" },
-  { text: "has:link", what: "with a link" },
-  { text: "has:file", what: "with a file" },
-  { text: "has:reaction", what: "with a reaction" },
-  { text: "is:thread", what: "in a thread" },
-  { text: "before:", what: "before a day: 2026-05-31" },
-  { text: "after:", what: "after a day" },
-  { text: "on:today", what: "on a day" },
+  {
+    text: "from:",
+    get what() {
+      return t("written by somebody");
+    },
+  },
+  {
+    text: "in:",
+    get what() {
+      return t("in a channel or conversation");
+    },
+  },
+  {
+    text: "has:link",
+    get what() {
+      return t("with a link");
+    },
+  },
+  {
+    text: "has:file",
+    get what() {
+      return t("with a file");
+    },
+  },
+  {
+    text: "has:reaction",
+    get what() {
+      return t("with a reaction");
+    },
+  },
+  {
+    text: "is:thread",
+    get what() {
+      return t("in a thread");
+    },
+  },
+  {
+    text: "before:",
+    get what() {
+      return t("before a day: 2026-05-31");
+    },
+  },
+  {
+    text: "after:",
+    get what() {
+      return t("after a day");
+    },
+  },
+  {
+    text: "on:today",
+    get what() {
+      return t("on a day");
+    },
+  },
 ];
 
 let cameFrom: Id | null = null;

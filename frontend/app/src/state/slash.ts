@@ -28,12 +28,12 @@ export class CommandError extends Error {}
 
 const channelOf = (call: Call) => {
   const channel = state.channels[call.channelId];
-  if (!channel) throw new CommandError("This conversation can't be found.");
+  if (!channel) throw new CommandError(t("This conversation can't be found."));
   return channel;
 };
 
 function need(text: string, usage: string): string {
-  if (!text.trim()) throw new CommandError(`Like this: ${usage}`);
+  if (!text.trim()) throw new CommandError(t("Like this: {usage}", { usage }));
   return text.trim();
 }
 
@@ -47,40 +47,60 @@ async function personOf(call: Call, word: string): Promise<Member> {
     Object.values(state.members[workspaceId] ?? {}).find((member) => member.handle.toLowerCase() === handle);
   if (!find()) await findPeople(workspaceId, handle).catch(() => undefined);
   const member = find();
-  if (!member) throw new CommandError(`There is nobody called @${handle} here.`);
+  if (!member) throw new CommandError(t("There is nobody called @{handle} here.", { handle }));
   return member;
 }
 
 export const COMMANDS: readonly Command[] = [
   {
     name: "me",
-    takes: "does something",
-    what: "Say what you do",
+    get takes() {
+      return t("does something");
+    },
+    get what() {
+      return t("Say what you do");
+    },
     run: (call) => say(call, `_${need(call.rest, "/me waves")}_`),
   },
   {
     name: "shrug",
-    takes: "[text]",
-    what: "Add a shrug",
+    get takes() {
+      return t("[text]");
+    },
+    get what() {
+      return t("Add a shrug");
+    },
     run: (call) => say(call, `${call.rest} ¯\\\\\\_(ツ)\\_/¯`.trim()),
   },
   {
     name: "topic",
-    takes: "text",
-    what: "Set the topic of the channel",
+    get takes() {
+      return t("text");
+    },
+    get what() {
+      return t("Set the topic of the channel");
+    },
     run: async (call) => putChannel(await rest.channels.update(call.channelId, { topic: call.rest.trim() })),
   },
   {
     name: "rename",
-    takes: "name",
-    what: "Rename the channel",
+    get takes() {
+      return t("name");
+    },
+    get what() {
+      return t("Rename the channel");
+    },
     run: async (call) =>
       putChannel(await rest.channels.update(call.channelId, { name: need(call.rest, "/rename new-name") })),
   },
   {
     name: "invite",
-    takes: "@person …",
-    what: "Add people to the channel",
+    get takes() {
+      return t("@person …");
+    },
+    get what() {
+      return t("Add people to the channel");
+    },
     run: async (call) => {
       const words = need(call.rest, "/invite @ann @bob").split(/\s+/);
       const people = await Promise.all(words.map((word) => personOf(call, word)));
@@ -94,13 +114,17 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "remind",
-    takes: "me to … in 20 minutes",
-    what: "Remind yourself",
+    get takes() {
+      return t("me to … in 20 minutes");
+    },
+    get what() {
+      return t("Remind yourself");
+    },
     run: async (call) => {
       const usage = "/remind me to water the plants tomorrow at 9:00";
       const words = need(call.rest, usage).replace(/^me\s+(?:to\s+|about\s+|that\s+)?/i, "");
       const found = parseWhen(words);
-      if (!found?.rest) throw new CommandError(`Say what and when, like this: ${usage}`);
+      if (!found?.rest) throw new CommandError(t("Say what and when, like this: {usage}", { usage }));
       const text = found.rest.replace(/^to\s+/i, "");
       const workspaceId = channelOf(call).workspace_id;
       await rest.desk.remind(workspaceId, { text, at: found.at });
@@ -110,8 +134,12 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "status",
-    takes: "[:emoji:] text",
-    what: "Set your status; nothing clears it",
+    get takes() {
+      return t("[:emoji:] text");
+    },
+    get what() {
+      return t("Set your status; nothing clears it");
+    },
     run: async (call) => {
       const words = call.rest.trim();
       if (!words) {
@@ -126,8 +154,12 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "dnd",
-    takes: "[30 minutes | off]",
-    what: "Don't be disturbed for a while",
+    get takes() {
+      return t("[30 minutes | off]");
+    },
+    get what() {
+      return t("Don't be disturbed for a while");
+    },
     run: async (call) => {
       const words = call.rest.trim();
       if (words === "off") {
@@ -138,7 +170,8 @@ export const COMMANDS: readonly Command[] = [
       const found = parseWhen(
         words ? (/^(in|at|tomorrow)\b/.test(words) ? words : `in ${words}`) : "in 1 hour",
       );
-      if (!found) throw new CommandError("For how long? Like this: /dnd 30 minutes, or /dnd off");
+      if (!found)
+        throw new CommandError(t("For how long? Like this: {usage}", { usage: "/dnd 30 minutes, /dnd off" }));
       await rest.me.setDnd({ until: found.at });
       toast(t("You won't be disturbed until {time}.", { time: full(found.at) }));
     },
@@ -146,7 +179,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "away",
     takes: "",
-    what: "Be shown as away",
+    get what() {
+      return t("Be shown as away");
+    },
     run: async () => {
       await rest.me.setAway(true);
       toast(t("You are shown as away. /active takes it back."));
@@ -155,7 +190,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "active",
     takes: "",
-    what: "No longer be shown as away",
+    get what() {
+      return t("No longer be shown as away");
+    },
     run: async () => {
       await rest.me.setAway(false);
       toast(t("You are shown as active."));
@@ -164,26 +201,41 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "mute",
     takes: "",
-    what: "Mute this conversation",
+    get what() {
+      return t("Mute this conversation");
+    },
     run: async (call) => {
       await rest.channels.mute(call.channelId, true);
-      toast("Muted. /unmute takes it back.");
+      toast(t("Muted. {command} takes it back.", { command: "/unmute" }));
     },
   },
   {
     name: "unmute",
     takes: "",
-    what: "Unmute this conversation",
+    get what() {
+      return t("Unmute this conversation");
+    },
     run: async (call) => {
       await rest.channels.mute(call.channelId, false);
       toast(t("No longer muted."));
     },
   },
-  { name: "leave", takes: "", what: "Leave the channel", run: (call) => leaveChannel(channelOf(call)) },
+  {
+    name: "leave",
+    takes: "",
+    get what() {
+      return t("Leave the channel");
+    },
+    run: (call) => leaveChannel(channelOf(call)),
+  },
   {
     name: "join",
-    takes: "#channel",
-    what: "Join a channel",
+    get takes() {
+      return t("#channel");
+    },
+    get what() {
+      return t("Join a channel");
+    },
     run: async (call) => {
       const name = need(call.rest, "/join #general").replace(/^#/, "").toLowerCase();
       const page = await rest.workspaces.channels(channelOf(call).workspace_id, {
@@ -191,7 +243,7 @@ export const COMMANDS: readonly Command[] = [
         q: name,
       });
       const found = page.results.find((channel) => channel.name === name);
-      if (!found) throw new CommandError(`There is no channel #${name} that you can join.`);
+      if (!found) throw new CommandError(t("There is no channel #{name} that you can join.", { name }));
       putChannel(found);
       if (!found.is_member) await joinChannel(found);
       const { goTo } = await import("./verbs");
@@ -200,8 +252,12 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "dm",
-    takes: "@person [text]",
-    what: "Write to somebody",
+    get takes() {
+      return t("@person [text]");
+    },
+    get what() {
+      return t("Write to somebody");
+    },
     run: async (call) => {
       const [word = "", ...more] = need(call.rest, "/dm @ann Good morning").split(/\s+/);
       const person = await personOf(call, word);
@@ -212,10 +268,19 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "star",
     takes: "",
-    what: "Star or unstar this conversation",
+    get what() {
+      return t("Star or unstar this conversation");
+    },
     run: (call) => toggleStar(channelOf(call).workspace_id, call.channelId),
   },
-  { name: "help", takes: "", what: "What can be typed", run: () => openDialog({ name: "shortcuts" }) },
+  {
+    name: "help",
+    takes: "",
+    get what() {
+      return t("What can be typed");
+    },
+    run: () => openDialog({ name: "shortcuts" }),
+  },
 ];
 
 /** Runs it. Null when the text is no command. Rejects with what the person should be told. */
@@ -226,7 +291,9 @@ export function runCommand(text: string, where: Omit<Call, "rest">): Promise<unk
   return (async () => {
     if (!command) {
       throw new CommandError(
-        `There is no command /${match[1]}. To send this as a message, put a space before it.`,
+        t("There is no command /{name}. To send this as a message, put a space before it.", {
+          name: match[1] ?? "",
+        }),
       );
     }
     await command.run({ ...where, rest: match[2] ?? "" });

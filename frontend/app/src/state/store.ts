@@ -16,6 +16,7 @@ import type {
 } from "@slackclone/client";
 import { createSignal } from "solid-js";
 import { createStore } from "solid-js/store";
+import { t } from "../i18n";
 
 /** A contiguous run of a channel's messages, oldest first. `newer` is null when it reaches the present. */
 export interface Timeline {
@@ -150,7 +151,7 @@ export function nameOf(workspaceId: Id, userId: Id): string {
   if (known) return known;
   if (userId === myId()) return state.me?.name ?? "";
   if (userId) unknownPerson(workspaceId, userId);
-  return "Somebody";
+  return t("Somebody");
 }
 
 /** The people of a direct conversation other than oneself; a conversation with oneself is just that. */
@@ -164,7 +165,7 @@ export const isDirect = (channel: Channel): boolean => channel.kind === "dm" || 
 export function titleOf(channel: Channel): string {
   if (!isDirect(channel)) return channel.name ?? "";
   const partners = partnersOf(channel);
-  if (partners[0] === myId()) return `${state.me?.name ?? ""} (you)`;
+  if (partners[0] === myId()) return t("{name} (you)", { name: state.me?.name ?? "" });
   return partners.map((id) => nameOf(channel.workspace_id, id)).join(", ");
 }
 

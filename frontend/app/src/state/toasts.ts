@@ -33,7 +33,11 @@ export function dismiss(id: number): void {
 export function explain(error: unknown): string {
   if (error instanceof ApiError) {
     const fields = Object.values(error.fields).flat();
-    return fields[0] ?? error.detail ?? error.code;
+    if (fields[0]) return fields[0];
+    // Said by the client itself, thus in English.
+    if (error.code === "offline") return t("The server can't be reached. Please try again.");
+    if (error.code === "timeout") return t("The server did not answer in time. Please try again.");
+    return error.detail || error.code;
   }
   return t("Something went wrong. Please try again.");
 }

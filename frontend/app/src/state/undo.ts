@@ -1,3 +1,4 @@
+import { t } from "../i18n";
 import { dismiss, toast } from "./toasts";
 
 /* A message that is held back for some seconds, so that it can be taken back. One at a time: the next one lets it go. */
@@ -7,10 +8,10 @@ let held: { send: () => void; timer: ReturnType<typeof setTimeout>; note: number
 export function holdSend(seconds: number, send: () => void, back: () => void): void {
   flushHeld();
   const timer = setTimeout(flushHeld, seconds * 1000);
-  const note = toast("Sending…", {
+  const note = toast(t("Sending…"), {
     sticky: true,
     action: {
-      label: "Undo",
+      label: t("Undo"),
       run: () => {
         if (held?.timer !== timer) return;
         clearTimeout(timer);

@@ -1,4 +1,18 @@
-const UNITS = ["bytes", "KB", "MB", "GB"];
+import { perLocale } from "../i18n";
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
+
+const formats = perLocale((locale) =>
+  UNITS.map(
+    (unit) =>
+      new Intl.NumberFormat(locale, {
+        style: "unit",
+        unit,
+        unitDisplay: unit === "byte" ? "long" : "short",
+        maximumFractionDigits: 1,
+      }),
+  ),
+);
 
 export function sizeOf(bytes: number): string {
   let value = bytes;
@@ -7,5 +21,5 @@ export function sizeOf(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+  return formats()[unit]?.format(value >= 100 ? Math.round(value) : value) ?? "";
 }

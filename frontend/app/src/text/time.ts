@@ -1,40 +1,50 @@
+import { locale, perLocale, t } from "../i18n";
+import { chosenZone, instant, wallAt } from "./zone";
+
 const DAY_MS = 86_400_000;
-const locale = document.documentElement.lang || "en";
 
-const clockFormat = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
-const shortClock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", hourCycle: "h23" });
-const fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
-const dayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
-const yearFormat = new Intl.DateTimeFormat(locale, { month: "long", day: "numeric", year: "numeric" });
-const dateFormat = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
+/** In the person's language and zone; a formatter is costly, so it is kept until one of them changes. */
+function formatter(options: Intl.DateTimeFormatOptions): (at: number) => string {
+  let madeFor = "";
+  let format: Intl.DateTimeFormat;
+  return (at) => {
+    const zone = chosenZone();
+    const wanted = `${locale()} ${zone}`;
+    if (wanted !== madeFor) {
+      format = new Intl.DateTimeFormat(locale(), zone ? { ...options, timeZone: zone } : options);
+      madeFor = wanted;
+    }
+    return format.format(at);
+  };
+}
 
-export const clock = (at: number): string => clockFormat.format(at);
+export const clock = formatter({ hour: "numeric", minute: "2-digit" });
 /** Fits the narrow column beside grouped messages. */
-export const gutterClock = (at: number): string => shortClock.format(at);
-export const full = (at: number): string => fullFormat.format(at);
-export const date = (at: number): string => yearFormat.format(at);
+export const gutterClock = formatter({ hour: "numeric", minute: "2-digit", hourCycle: "h23" });
+export const full = formatter({ dateStyle: "full", timeStyle: "medium" });
+export const date = formatter({ month: "long", day: "numeric", year: "numeric" });
+const dayInYear = formatter({ weekday: "long", month: "long", day: "numeric" });
+const shortDate = formatter({ month: "short", day: "numeric" });
+const relative = perLocale((language) => new Intl.RelativeTimeFormat(language, { numeric: "auto" }));
 
 export function dayOf(at: number): number {
-  const day = new Date(at);
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
+  const { year, month, day } = wallAt(at);
+  return instant(year, month, day);
 }
 
 export function dayName(day: number, now: number): string {
   const today = dayOf(now);
-  if (day === today) return "Today";
-  if (day >= today - 1.5 * DAY_MS && day < today) return "Yesterday";
-  return new Date(day).getFullYear() === new Date(now).getFullYear()
-    ? dayFormat.format(day)
-    : yearFormat.format(day);
+  if (day === today) return t("Today");
+  if (day >= today - 1.5 * DAY_MS && day < today) return t("Yesterday");
+  return wallAt(day).year === wallAt(now).year ? dayInYear(day) : date(day);
 }
 
 export function ago(at: number, now: number): string {
   const minutes = Math.max(0, Math.round((now - at) / 60_000));
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 1) return t("just now");
+  if (minutes < 60) return relative().format(-minutes, "minute");
   const hours = Math.round(minutes / 60);
-  if (hours < 24) return hours === 1 ? "1 hour ago" : `${hours} hours ago`;
+  if (hours < 24) return relative().format(-hours, "hour");
   const days = Math.round(hours / 24);
-  if (days < 7) return days === 1 ? "yesterday" : `${days} days ago`;
-  return dateFormat.format(at);
+  return days < 7 ? relative().format(-days, "day") : shortDate(at);
 }

@@ -1,26 +1,51 @@
 import { t } from "../i18n";
+import { instant, type Wall, wallAt } from "./zone";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** In this browser's time zone, as `<input type="datetime-local">` wants it. */
+/** In the person's time zone, as `<input type="datetime-local">` wants it. */
 export function localInput(at: number): string {
-  const day = new Date(at);
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}T${two(day.getHours())}:${two(day.getMinutes())}`;
+  const { hour, minute } = wallAt(at);
+  return `${dayInput(at)}T${two(hour)}:${two(minute)}`;
 }
 
-export const zoneName = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** As `<input type="date">` wants it. */
+export function dayInput(at: number): string {
+  const { year, month, day } = wallAt(at);
+  return `${year}-${two(month)}-${two(day)}`;
+}
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+/** What such an input holds. NaN when it holds nothing. */
+export function readInput(value: string): number {
+  const match = /^(\d{4,})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d))?/.exec(value);
+  if (!match) return Number.NaN;
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = match
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  return instant(year, month, day, hour, minute);
+}
 
 /** Nine in the morning, so many days from now. */
 export function morning(days: number, now = Date.now()): number {
-  const day = new Date(now);
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate() + days, 9).getTime();
+  const { year, month, day } = wallAt(now);
+  return instant(year, month, day + days, 9);
 }
 
+/** The last second of the day, so many days from now. */
+export function endOfDay(days: number, now = Date.now()): number {
+  const { year, month, day } = wallAt(now);
+  return instant(year, month, day + days, 23, 59) + 59_000;
+}
+
+/** Sunday's. */
+export const endOfWeek = (now = Date.now()): number => endOfDay((7 - wallAt(now).weekday) % 7, now);
+
 export function presets(now = Date.now()): { label: string; at: number }[] {
-  const monday = (8 - new Date(now).getDay()) % 7 || 7;
+  const monday = (8 - wallAt(now).weekday) % 7 || 7;
   return [
     { label: t("In 20 minutes"), at: now + 20 * MINUTE },
     { label: t("In 1 hour"), at: now + HOUR },
@@ -61,7 +86,7 @@ export function parseWhen(text: string, now = Date.now()): { at: number; rest: s
     [
       new RegExp(String.raw`\b(?:on\s+)?(\d{4})-(\d{2})-(\d{2})(?:${time})?`, "i"),
       (match) => {
-        const day = new Date(Number(match[1]), Number(match[2]) - 1, Number(match[3]));
+        const day = { year: Number(match[1]), month: Number(match[2]), day: Number(match[3]) };
         return clockOn(day, match[4], match[5], match[6]);
       },
     ],
@@ -69,24 +94,19 @@ export function parseWhen(text: string, now = Date.now()): { at: number; rest: s
       new RegExp(String.raw`\b(?:on\s+)?(today|tomorrow|${DAYS.join("|")})\b(?:${time})?`, "i"),
       (match) => {
         const word = (match[1] ?? "").toLowerCase();
-        const day = new Date(now);
-        const ahead = (DAYS.indexOf(word) - day.getDay() + 7) % 7 || 7;
+        const today = wallAt(now);
+        const ahead = (DAYS.indexOf(word) - today.weekday + 7) % 7 || 7;
         const days = word === "today" ? 0 : word === "tomorrow" ? 1 : ahead;
-        return clockOn(
-          new Date(day.getFullYear(), day.getMonth(), day.getDate() + days),
-          match[2],
-          match[3],
-          match[4],
-        );
+        return clockOn({ ...today, day: today.day + days }, match[2], match[3], match[4]);
       },
     ],
     [
       /\bat\s+(\d{1,2})(?::(\d{2}))?\s*(am|pm)?(?=\s|$)/i,
       (match) => {
-        const day = new Date(now);
-        const today = new Date(day.getFullYear(), day.getMonth(), day.getDate());
+        const today = wallAt(now);
         const at = clockOn(today, match[1], match[2], match[3]);
-        return at !== null && at <= now ? at + DAY : at;
+        const tomorrow = { ...today, day: today.day + 1 };
+        return at !== null && at <= now ? clockOn(tomorrow, match[1], match[2], match[3]) : at;
       },
     ],
   ];
@@ -103,11 +123,16 @@ export function parseWhen(text: string, now = Date.now()): { at: number; rest: s
   return null;
 }
 
-function clockOn(day: Date, hours?: string, minutes?: string, half?: string): number | null {
+function clockOn(
+  day: Pick<Wall, "year" | "month" | "day">,
+  hours?: string,
+  minutes?: string,
+  half?: string,
+): number | null {
   let hour = hours === undefined ? 9 : Number(hours);
   const minute = Number(minutes ?? 0);
   if (half && (hour < 1 || hour > 12)) return null;
   if (half) hour = (hour % 12) + (half.toLowerCase() === "pm" ? 12 : 0);
   if (hour > 23 || minute > 59) return null;
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate(), hour, minute).getTime();
+  return instant(day.year, day.month, day.day, hour, minute);
 }
