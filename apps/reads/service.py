@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,7 +24,7 @@ from django.db import DatabaseError, InterfaceError
 from apps.conversations.events import MemberJoined
 from apps.core import threads
 from apps.core.errors import UnavailableError
-from apps.eventlog.events import Envelope, Event, decode_envelope
+from apps.eventlog.events import Envelope, Event, Sequenced, decode_envelope
 from apps.eventlog.ports import Log, LogRecord, LogUnavailableError, Poll, Reader
 from apps.messaging import queries as messaging
 from apps.messaging.events import (
@@ -54,6 +54,9 @@ _FIRST_RETRY_S = 0.2
 _RETRY_MAX_S = 10.0
 _STREAMS = 500
 _LOOK_UPS = 16
+_SLACK = 20  # events of kinds that do not concern us
+# Streams of which it is known where the last batch ended, so that the next one is found with one read.
+_ENDS_MAX = 20_000
 _JOIN_BACK = 500
 
 _decoders: dict[str, msgspec.msgpack.Decoder[Event]] = {
@@ -97,6 +100,7 @@ class ReadService:
     def __init__(self, log: Log, store: Callable[[], Store], *, gather_s: float = GATHER_S) -> None:
         self._source, self._store, self._gather_s = log, store, gather_s
         self._mine: set[int] = set()
+        self._ends: dict[str, int] = {}  # stream -> seq
         self.reached: dict[int, int] = {}
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
@@ -153,24 +157,46 @@ class ReadService:
 
     async def _take(self, reader: Reader, records: Sequence[LogRecord]) -> None:
         items = [item for record in records if (item := _item(record)) is not None]
-        while items and not await self._passed(items):
+        placed = await self._placed(items)
+        while items and not await self._passed(items, placed):
             if self._stopping.is_set():
                 return
             await self._pause(_WAIT_S)
             poll = await reader.poll(max_records=0, timeout_s=0)
             if poll.revoked or poll.assigned:
                 raise RegroupedError
-        await self.apply(items)
+            placed |= await self._placed([item for item in items if item.envelope.event_id not in placed])
+        await self.apply(items, placed)
         metrics.FOLLOWED.inc(len(records))
         done = {record.position.partition: record.position.offset + 1 for record in records}
         self.reached.update(done)
         await reader.commit(done)
 
-    async def _passed(self, items: Sequence[Item]) -> bool:
+    async def _placed(self, items: Sequence[Item]) -> dict[int, Sequenced]:
+        """By event id, what the store has of these: one read for a stream that was read before. It may lack some."""
+        found: dict[int, Sequenced] = {}
+
+        async def look(stream: str, wanted: Sequence[Item]) -> None:
+            after = self._ends.get(stream)
+            if after is None:
+                head = (await self._store().heads([stream])).get(stream)
+                after = 0 if head is None else max(0, head.seq - len(wanted) - _SLACK)
+            offsets = {item.offset for item in wanted}
+            for event in await self._store().events(stream, after=after, limit=len(wanted) + _SLACK):
+                if event.position.offset in offsets:
+                    found[event.envelope.event_id] = event
+                    self._ends[stream] = event.seq
+
+        streams = list(_by_stream(items).items())
+        for start in range(0, len(streams), _LOOK_UPS):
+            await asyncio.gather(*(look(stream, wanted) for stream, wanted in streams[start : start + _LOOK_UPS]))
+        while len(self._ends) > _ENDS_MAX:
+            del self._ends[next(iter(self._ends))]
+        return found
+
+    async def _passed(self, items: Sequence[Item], placed: Mapping[int, Sequenced]) -> bool:
         """Whether the sequencer has stored all of these, or found that they repeat something."""
-        last: dict[str, list[Item]] = {}
-        for item in items:
-            last.setdefault(item.stream, []).append(item)
+        last = _by_stream([item for item in items if item.envelope.event_id not in placed])
         names = list(last)
         for start in range(0, len(names), _STREAMS):
             some = names[start : start + _STREAMS]
@@ -192,21 +218,30 @@ class ReadService:
 
     # -- what records mean
 
-    async def apply(self, items: Sequence[Item]) -> None:
-        """The sequencer has passed them. Raises StoreUnavailableError, UnavailableError, what the database raises."""
-        work = gathered(items)
-        asked = {*work.posts.values(), *(reply for reply, _ in work.replies.values()), *work.messages}
+    async def apply(self, items: Sequence[Item], placed: Mapping[int, Sequenced] | None = None) -> None:
+        """The sequencer has passed them; `placed` are events of theirs that were read already, by their ids.
+
+        Raises StoreUnavailableError, UnavailableError, what the database raises.
+        """
+        work, placed = gathered(items), placed or {}
+        posts = {*work.posts.values(), *(reply for reply, _ in work.replies.values())}
+        asked = {message_id for message_id in posts if message_id not in placed} | {*work.messages}
         asked |= {message_id for message_id, _, _ in work.reactions}
         found = await self._look_up(asked)
+        # a post that has no place repeated an earlier one
+        places = {post_id: (found[post_id].channel_id, place_of(found[post_id])) for post_id in posts & found.keys()}
+        places |= {post_id: _place_in(event) for post_id, event in placed.items()}
         seen = Seen()
-        for (author, scope), message_id in work.posts.items():
-            message = found.get(message_id)
-            if message is not None:  # else it repeated an earlier one
-                seen.was_here.append(Move(author, scope, message.channel_id, place_of(message)))
-        for thread_id, (reply_id, workspace_id) in work.replies.items():
-            reply = found.get(reply_id)
-            if reply is not None:
-                seen.replies.append((thread_id, reply.channel_id, workspace_id, reply.thread_n))
+        seen.was_here = [
+            Move(author, scope, *places[post_id])
+            for (author, scope), post_id in work.posts.items()
+            if post_id in places
+        ]
+        seen.replies = [
+            (thread_id, places[reply_id][0], workspace_id, places[reply_id][1])
+            for thread_id, (reply_id, workspace_id) in work.replies.items()
+            if reply_id in places
+        ]
         shown = [found[message_id] for message_id in work.messages if message_id in found]
         views = await messaging.views(shown)
         for message, view in zip(shown, views, strict=True):
@@ -214,9 +249,9 @@ class ReadService:
             to_all = any(mention.user_id is None for mention in view.mentions)
             seen.standings.append(_standing(message, work.messages[message.message_id], named, to_all=to_all))
         for (message_id, emoji, reactor), (workspace_id, at) in work.reactions.items():
-            message = found.get(message_id)
-            if message is not None:
-                seen.reactions.append(_reaction(message, emoji, reactor, workspace_id, at))
+            reacted = found.get(message_id)
+            if reacted is not None:
+                seen.reactions.append(_reaction(reacted, emoji, reactor, workspace_id, at))
         for item in work.joins:
             seen.was_here.append(await self._joined(item))
         if seen:
@@ -275,6 +310,18 @@ def gathered(items: Sequence[Item]) -> Work:
 
 def place_of(message: StoredMessage) -> int:
     return message.n if message.thread_id is None else message.thread_n
+
+
+def _place_in(event: Sequenced) -> tuple[int, int]:
+    """(channel, place) of a post, as `place_of` says once it is a message."""
+    return int(event.stream[2:]), event.count if event.envelope.thread is None else event.thread_n
+
+
+def _by_stream(items: Sequence[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.stream, []).append(item)
+    return found
 
 
 def _at(envelope: Envelope) -> int:

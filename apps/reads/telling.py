@@ -1,5 +1,6 @@
 """Tell a person's tabs and devices where their markers are: by signals, since who misses one fetches the state."""
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -11,6 +12,7 @@ from apps.eventlog.events import Batch, Ephemeral, encode
 from apps.reads.moves import Moved
 
 MOVED = "marker.moved"
+_AT_ONCE = 64
 
 
 async def tell(moved: Sequence[Moved]) -> None:
@@ -26,8 +28,10 @@ async def tell(moved: Sequence[Moved]) -> None:
             Ephemeral(type=MOVED, key=str(marker.scope_id), body=encode(body))
         )
     broadcast = registry.broadcast()
-    for user_id, signals in by_user.items():
-        await broadcast.publish(Batch(streams.user(user_id), ephemeral=signals))
+    batches = [Batch(streams.user(user_id), ephemeral=signals) for user_id, signals in by_user.items()]
+    for start in range(0, len(batches), _AT_ONCE):
+        # The layer sends together what waits together.
+        await asyncio.gather(*(broadcast.publish(batch) for batch in batches[start : start + _AT_ONCE]))
     for listener in _listeners():
         await listener(moved)
 

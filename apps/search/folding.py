@@ -14,6 +14,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u30ff\u3100-\u312f\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af"
 )
+_SPACE = re.compile(r"\s+")
 _RUNS = re.compile(rf"([{_UNSPACED}]+)|[^\W_{_UNSPACED}]+")
 
 
@@ -25,6 +26,8 @@ class Run(NamedTuple):
 
 
 def fold(text: str) -> str:
+    if text.isascii():
+        return _SPACE.sub(" ", text.lower())
     return "".join(part for part, _ in _folded(text))
 
 

@@ -207,3 +207,25 @@ async def test_activity_shows_what_concerns_you_and_what_you_may_see(scene: Scen
         await seen("gossip")
     with pytest.raises(NotFoundError):
         await activity.activity(actor=scene.member, workspace_id=1)
+
+
+async def test_posts_that_name_nobody_are_found_in_their_stream_and_not_one_by_one(
+    scene: Scene, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reading.through()
+    from apps.messaging import registry as messaging
+
+    looked_up: list[int] = []
+    locate = messaging.store().locate
+
+    async def counted(message_id: int) -> Any:
+        looked_up.append(message_id)
+        return await locate(message_id)
+
+    monkeypatch.setattr(messaging.store(), "locate", counted)
+    await read(scene, "member", 0)
+    for sender in ("owner", "member") * 3:
+        await post_message(actor=getattr(scene, sender), channel_id=scene.public, text="hello")
+    await reading.through()
+    assert await state(scene, "member") == (0, 0)
+    assert looked_up == []
