@@ -7,6 +7,7 @@ import "./styles/timeline.css";
 import "./styles/files.css";
 import "./styles/overlays.css";
 import "./styles/notify.css";
+import "./styles/rich.css";
 
 const root = document.getElementById("app");
 // The server wrote the person's language on the page.

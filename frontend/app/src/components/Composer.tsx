@@ -1,12 +1,13 @@
 import { ApiError, type Id, type Member } from "@slackclone/client";
-import { createEffect, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
+import { createEffect, createSignal, For, type JSX, onCleanup, Show, untrack } from "solid-js";
 import { t } from "../i18n";
+import { type Field, type Format, formatOf, plainField } from "../rich/field";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
 import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
 import { myId, state } from "../state/store";
-import { explain, toastError } from "../state/toasts";
-import { pickEmoji, undoSeconds } from "../state/ui";
+import { explain, toast, toastError } from "../state/toasts";
+import { composeRich, pickEmoji, setComposeRich, undoSeconds } from "../state/ui";
 import { flushHeld, holdSend } from "../state/undo";
 import { createUploads } from "../state/uploads";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
@@ -48,14 +49,33 @@ const MAX_CHARS = 12_000;
 const CHOICES = 8;
 let nextId = 1;
 
+/** The rich editor, once somebody who wants it has loaded it. */
+const [richEditor, setRichEditor] = createSignal<typeof import("../rich/editor") | null>(null);
+
+function loadRich(): void {
+  import("../rich/editor").then(
+    (module) => setRichEditor(() => module),
+    () => {
+      setComposeRich(false);
+      toast(t("The rich-text composer did not load. Markdown works as ever."));
+    },
+  );
+}
+
 export function Composer(props: ComposerProps): JSX.Element {
-  let area!: HTMLTextAreaElement;
+  let host!: HTMLDivElement;
+  /** What is written in now: plain, or rich. */
+  const [field, setField] = createSignal<Field | null>(null);
+  const value = () => field()?.value() ?? text();
   const listId = `completion-${nextId++}`;
   const [text, setText] = createSignal(props.initial ?? "");
   const [choices, setChoices] = createSignal<readonly Choice[]>([]);
   const [chosen, setChosen] = createSignal(0);
   const [focused, setFocused] = createSignal(false);
-  let completing: { start: number; end: number } | null = null;
+  const [moves, setMoves] = createSignal(0);
+  const [linking, setLinking] = createSignal<string | null>(null);
+  /** How many characters before the caret the choice takes the place of. */
+  let completing: number | null = null;
 
   const workspaceId = () => state.channels[props.channelId]?.workspace_id ?? "";
 
@@ -89,9 +109,11 @@ export function Composer(props: ComposerProps): JSX.Element {
   const takeFiles = (event: Event, data: DataTransfer | null) => {
     setDropping(false);
     if (props.mode === "edit" || !data || data.files.length === 0) return;
+    // A table or a page that is copied brings a picture of itself along: it is the text that is meant.
+    if (event.type === "paste" && data.getData("text/plain").trim()) return;
     event.preventDefault();
     uploads.add(data.files);
-    area.focus();
+    field()?.focus();
   };
   const dragging = (event: DragEvent) => {
     if (props.mode === "edit" || !event.dataTransfer?.types.includes("Files")) return;
@@ -99,16 +121,9 @@ export function Composer(props: ComposerProps): JSX.Element {
     setDropping(true);
   };
 
-  const fit = () => {
-    area.style.height = "auto";
-    area.style.height = `${Math.min(area.scrollHeight, Math.round(window.innerHeight * 0.45))}px`;
-  };
-
-  const put = (value: string, caret = value.length) => {
+  const put = (value: string) => {
     setText(value);
-    area.value = value;
-    area.setSelectionRange(caret, caret);
-    fit();
+    field()?.put(value);
   };
 
   /** The draft as it was last taken in or handed on: only a text that is still this one gives way to another device's. */
@@ -116,21 +131,100 @@ export function Composer(props: ComposerProps): JSX.Element {
   if (props.mode !== "edit") {
     createEffect(() => {
       const text = draftText(props.channelId, props.threadId ?? null);
-      if (!area || text === area.value) settled = text;
-      else if (area.value === settled || area.value.trim() === "") {
-        settled = text;
+      const here = value();
+      if (!field() || text === here) settled = text;
+      else if (here === settled || here.trim() === "") {
         put(text);
+        settled = value();
       }
     });
   }
-  onMount(() => {
-    if (props.mode === "edit") put(props.initial ?? "");
-    if (props.autofocus) {
-      area.focus();
-      area.setSelectionRange(area.value.length, area.value.length);
+
+  createEffect(() => {
+    if (composeRich() && !richEditor()) loadRich();
+  });
+  const rich = () => (composeRich() ? richEditor() : null);
+
+  /** Puts up the one field or the other, with what was written in the one before. */
+  createEffect(() => {
+    const editor = rich();
+    untrack(() => putUp(editor));
+  });
+  let refocus = props.autofocus ?? false;
+  const putUp = (editor: ReturnType<typeof rich>) => {
+    const testId = `composer-${props.mode}`;
+    const events = {
+      onFocus: () => setFocused(true),
+      onBlur: () => {
+        setFocused(false);
+        closeChoices();
+      },
+    };
+    const written = text();
+    if (editor) {
+      const made = editor.richField({
+        element: host,
+        label: props.label,
+        placeholder: () => props.placeholder ?? "",
+        testId,
+        markdown: written,
+        changed: onInput,
+        moved: () => {
+          setMoves((n) => n + 1);
+          if (focused()) complete();
+        },
+        onKeyDown,
+        onFiles: takeFiles,
+        ...events,
+      });
+      setField(made);
+      onCleanup(() => made.destroy());
+    } else {
+      const area = document.createElement("textarea");
+      area.className = "composer-text";
+      area.rows = 1;
+      area.spellcheck = true;
+      area.enterKeyHint = "send";
+      area.dataset.testid = testId;
+      area.setAttribute("aria-autocomplete", "list");
+      area.setAttribute("aria-haspopup", "listbox");
+      area.addEventListener("keydown", (event) => !event.isComposing && onKeyDown(event));
+      area.addEventListener("paste", (event) => takeFiles(event, event.clipboardData));
+      area.addEventListener("click", () => complete());
+      area.addEventListener("focus", events.onFocus);
+      area.addEventListener("blur", events.onBlur);
+      host.append(area);
+      const made = plainField(area, onInput);
+      made.put(written);
+      const fit = () => made.fit();
+      window.addEventListener("resize", fit);
+      setField(made);
+      onCleanup(() => {
+        window.removeEventListener("resize", fit);
+        area.remove();
+      });
     }
-    window.addEventListener("resize", fit);
-    onCleanup(() => window.removeEventListener("resize", fit));
+    if (refocus) field()?.focus();
+    refocus = false;
+  };
+  createEffect(() => {
+    const element = field()?.element;
+    element?.setAttribute("aria-label", props.label);
+    if (element instanceof HTMLTextAreaElement) element.placeholder = props.placeholder ?? "";
+  });
+
+  /** What is written has the list of choices beside it. */
+  createEffect(() => {
+    const element = field()?.element;
+    const open = choices().length > 0;
+    if (!element) return;
+    if (open) {
+      element.setAttribute("aria-controls", listId);
+      element.setAttribute("aria-activedescendant", `${listId}-${chosen()}`);
+    } else {
+      element.removeAttribute("aria-controls");
+      element.removeAttribute("aria-activedescendant");
+    }
   });
 
   const saveDraft = (value: string) => {
@@ -140,11 +234,12 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const onInput = () => {
-    setText(area.value);
+    const written = value();
+    setText(written);
     setProblem(null);
-    fit();
-    saveDraft(area.value);
-    if (props.mode !== "edit") typed(props.channelId, props.threadId, area.value.trim() === "");
+    setMoves((n) => n + 1);
+    saveDraft(written);
+    if (props.mode !== "edit") typed(props.channelId, props.threadId, written.trim() === "");
     complete();
   };
 
@@ -155,7 +250,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const submit = () => {
-    const value = area.value.replace(/^\s*\n|\s+$/g, "");
+    const value = (field()?.value() ?? "").replace(/^\s*\n|\s+$/g, "");
     if (value.length > MAX_CHARS) return;
     if (uploads.items.length > 0) {
       closeChoices();
@@ -178,7 +273,7 @@ export function Composer(props: ComposerProps): JSX.Element {
       holdSend(
         hold,
         () => props.onSubmit(value),
-        () => put(area.value ? `${value}\n${area.value}` : value),
+        () => put(text() ? `${value}\n${text()}` : value),
       );
       return;
     }
@@ -189,20 +284,20 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const [problem, setProblem] = createSignal<string | null>(null);
-  const command = async (value: string) => {
+  const command = async (written: string) => {
     setProblem(null);
     try {
       const { runCommand } = await import("../state/slash");
-      const running = runCommand(value, { channelId: props.channelId, threadId: props.threadId ?? null });
+      const running = runCommand(written, { channelId: props.channelId, threadId: props.threadId ?? null });
       if (running === null) return;
       await running;
-      if (area.value.trim() === value.trim()) cleared();
+      if (value().trim() === written.trim()) cleared();
     } catch (error) {
       setProblem(error instanceof ApiError || !(error instanceof Error) ? explain(error) : error.message);
     }
   };
 
-  /* ---- completion of @names and :emoji: ---- */
+  /* ---- completion of @names, #channels and :emoji: ---- */
 
   const closeChoices = () => {
     completing = null;
@@ -210,14 +305,17 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const complete = () => {
-    const caret = area.selectionStart;
-    const before = area.value.slice(0, caret);
+    const before = field()?.before() ?? null;
+    if (before === null) {
+      closeChoices();
+      return;
+    }
     const slash = props.mode === "edit" ? null : /^\/([a-z]*)$/i.exec(before);
-    if (slash && area.selectionEnd === caret) {
+    if (slash) {
       const word = (slash[1] ?? "").toLowerCase();
-      completing = { start: 0, end: caret };
+      completing = before.length;
       void import("../state/slash").then(({ COMMANDS }) => {
-        if (!completing || completing.end !== caret) return;
+        if (field()?.before() !== before || completing === null) return;
         setChoices(
           COMMANDS.filter((one) => one.name.startsWith(word))
             .slice(0, word ? CHOICES : COMMANDS.length)
@@ -233,19 +331,20 @@ export function Composer(props: ComposerProps): JSX.Element {
       });
       return;
     }
-    const match = /(?:^|[\s(])([@:])([\p{L}\p{N}_.+-]*)$/u.exec(before);
-    if (!match || area.selectionEnd !== caret) {
+    const match = /(?:^|[\s(])([@:#])([\p{L}\p{N}_.+-]*)$/u.exec(before);
+    if (!match) {
       closeChoices();
       return;
     }
     const word = (match[2] ?? "").toLowerCase();
-    completing = { start: caret - word.length - 1, end: caret };
+    completing = (match[2] ?? "").length + 1;
     if (match[1] === "@") {
       setChoices(people(word));
       lookFor(word);
-    } else if (word.length < 2) closeChoices();
+    } else if (match[1] === "#") setChoices(channels(word));
+    else if (word.length < 2) closeChoices();
     else if (allEmoji()) setChoices(emoji(word));
-    else void loadEmoji().then(() => completing && complete());
+    else void loadEmoji().then(() => completing !== null && complete());
     setChosen(0);
   };
 
@@ -255,7 +354,7 @@ export function Composer(props: ComposerProps): JSX.Element {
     clearTimeout(looking);
     looking = setTimeout(() => {
       findPeople(workspaceId(), word).then(
-        (found) => found && completing && complete(),
+        (found) => found && completing !== null && complete(),
         () => undefined,
       );
     }, 150);
@@ -298,6 +397,17 @@ export function Composer(props: ComposerProps): JSX.Element {
     return [...found, ...groups].slice(0, CHOICES);
   };
 
+  const channels = (word: string): Choice[] =>
+    Object.values(state.channels)
+      .filter((one) => one.workspace_id === workspaceId() && one.name && !one.archived)
+      .filter(
+        (one) =>
+          (one.name ?? "").split(/[-_]/).some((part) => part.startsWith(word)) || one.name?.startsWith(word),
+      )
+      .sort((a, b) => Number(b.is_member) - Number(a.is_member) || (a.name ?? "").localeCompare(b.name ?? ""))
+      .slice(0, CHOICES)
+      .map((one) => ({ key: one.id, insert: `#${one.name} `, label: `#${one.name}`, hint: one.topic }));
+
   const emoji = (word: string): Choice[] =>
     findEmoji(word, CHOICES).map((one) => ({
       key: one.emoji,
@@ -308,44 +418,21 @@ export function Composer(props: ComposerProps): JSX.Element {
     }));
 
   const choose = (choice: Choice) => {
-    if (!completing) return;
-    const { start, end } = completing;
+    if (completing === null) return;
     if (choice.emoji) usedEmoji(choice.emoji);
-    put(area.value.slice(0, start) + choice.insert + area.value.slice(end), start + choice.insert.length);
-    saveDraft(area.value);
+    field()?.complete(completing, choice.insert);
     closeChoices();
-    area.focus();
   };
 
-  /* ---- marks ---- */
+  /* ---- formats ---- */
 
-  const wrap = (before: string, after = before) => {
-    const { selectionStart: start, selectionEnd: end, value } = area;
-    area.focus();
-    put(
-      value.slice(0, start) + before + value.slice(start, end) + after + value.slice(end),
-      end + before.length,
-    );
-    if (start !== end) area.setSelectionRange(start + before.length, end + before.length);
-    saveDraft(area.value);
+  const format = (what: Format) => {
+    const link = what === "link" ? (field()?.link() ?? null) : null;
+    if (link === null) field()?.format(what);
+    else setLinking(link);
   };
 
-  const prefixLines = (prefix: string) => {
-    const { selectionStart, selectionEnd, value } = area;
-    const start = value.lastIndexOf("\n", selectionStart - 1) + 1;
-    const lines = value.slice(start, selectionEnd).split("\n");
-    const marked = lines.map((line) => prefix + line).join("\n");
-    area.focus();
-    put(value.slice(0, start) + marked + value.slice(selectionEnd), start + marked.length);
-    saveDraft(area.value);
-  };
-
-  const insert = (piece: string) => {
-    const { selectionStart: start, selectionEnd: end, value } = area;
-    put(value.slice(0, start) + piece + value.slice(end), start + piece.length);
-    saveDraft(area.value);
-    area.focus();
-  };
+  const insert = (piece: string) => field()?.insert(piece);
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
@@ -367,42 +454,43 @@ export function Composer(props: ComposerProps): JSX.Element {
     const mod = event.ctrlKey || event.metaKey;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       // Enter inside an open code block makes a line, as everywhere else.
-      const fences = area.value.slice(0, area.selectionStart).split("```").length - 1;
-      if (fences % 2 === 1 && !mod) return;
+      if (field()?.inCode() && !mod) return;
       event.preventDefault();
       submit();
     } else if (event.key === "Escape" && props.onCancel) {
       event.preventDefault();
       event.stopPropagation();
       props.onCancel();
-    } else if (event.key === "ArrowUp" && area.value === "" && props.onEditLast) {
+    } else if (event.key === "ArrowUp" && value() === "" && props.onEditLast) {
       event.preventDefault();
       props.onEditLast();
-    } else if (mod && !event.shiftKey && event.key.toLowerCase() === "b") {
+    } else {
+      const what = formatOf(event);
+      if (!what) return;
       event.preventDefault();
-      wrap("**");
-    } else if (mod && !event.shiftKey && event.key.toLowerCase() === "i") {
-      event.preventDefault();
-      wrap("_");
-    } else if (mod && event.shiftKey && event.key.toLowerCase() === "x") {
-      event.preventDefault();
-      wrap("~~");
-    } else if (mod && event.shiftKey && event.key.toLowerCase() === "c") {
-      event.preventDefault();
-      wrap("`");
+      format(what);
     }
   };
 
-  const marks: { icon: IconName; label: string; run: () => void }[] = [
-    { icon: "bold", label: t("Bold"), run: () => wrap("**") },
-    { icon: "italic", label: t("Italic"), run: () => wrap("_") },
-    { icon: "strike", label: t("Strikethrough"), run: () => wrap("~~") },
-    { icon: "link", label: t("Link"), run: () => wrap("[", "](https://)") },
-    { icon: "list", label: t("List"), run: () => prefixLines("- ") },
-    { icon: "quote", label: t("Quote"), run: () => prefixLines("> ") },
-    { icon: "code", label: t("Code"), run: () => wrap("`") },
-    { icon: "codeBlock", label: t("Code block"), run: () => wrap("```\n", "\n```") },
+  const formats: { icon: IconName; label: string; what: Format; keys: string }[] = [
+    { icon: "bold", label: t("Bold"), what: "bold", keys: "Control+B" },
+    { icon: "italic", label: t("Italic"), what: "italic", keys: "Control+I" },
+    { icon: "strike", label: t("Strikethrough"), what: "strike", keys: "Control+Shift+X" },
+    { icon: "link", label: t("Link"), what: "link", keys: "Control+Shift+U" },
+    { icon: "list", label: t("List"), what: "list", keys: "Control+Shift+8" },
+    { icon: "listOrdered", label: t("Numbered list"), what: "ordered", keys: "Control+Shift+7" },
+    { icon: "quote", label: t("Quote"), what: "quote", keys: "Control+Shift+9" },
+    { icon: "code", label: t("Code"), what: "code", keys: "Control+Shift+C" },
+    { icon: "codeBlock", label: t("Code block"), what: "codeBlock", keys: "Control+Alt+Shift+C" },
   ];
+  const active = (what: Format) => {
+    moves();
+    return field()?.active(what) ?? false;
+  };
+  const closeLinking = () => {
+    setLinking(null);
+    field()?.focus();
+  };
 
   const tooLong = () => text().length - MAX_CHARS;
   const canSend = () =>
@@ -456,43 +544,57 @@ export function Composer(props: ComposerProps): JSX.Element {
       </Show>
       <div class="composer-box">
         <Attachments uploads={uploads} />
-        <textarea
-          ref={area}
-          class="composer-text"
-          rows={1}
-          aria-label={props.label}
-          placeholder={props.placeholder ?? ""}
-          data-testid={`composer-${props.mode}`}
-          aria-autocomplete="list"
-          aria-haspopup="listbox"
-          aria-controls={choices().length > 0 ? listId : undefined}
-          aria-activedescendant={choices().length > 0 ? `${listId}-${chosen()}` : undefined}
-          spellcheck={true}
-          enterkeyhint="send"
-          onInput={onInput}
-          onKeyDown={onKeyDown}
-          onPaste={(event) => takeFiles(event, event.clipboardData)}
-          onClick={complete}
-          onFocus={() => setFocused(true)}
-          onBlur={() => {
-            setFocused(false);
-            closeChoices();
-          }}
-        />
+        <div ref={host} class="composer-host" />
+        <Show when={linking() !== null}>
+          <form
+            class="composer-link"
+            onSubmit={(event) => {
+              event.preventDefault();
+              event.stopPropagation();
+              field()?.setLink(linking() ?? "");
+              closeLinking();
+            }}
+            onKeyDown={(event) => {
+              if (event.key !== "Escape") return;
+              event.preventDefault();
+              event.stopPropagation();
+              closeLinking();
+            }}
+          >
+            <input
+              ref={(element) => queueMicrotask(() => element.focus())}
+              class="input"
+              inputmode="url"
+              aria-label={t("Address of the link")}
+              placeholder="https://"
+              value={linking() ?? ""}
+              onInput={(event) => setLinking(event.currentTarget.value)}
+            />
+            <button type="submit" class="btn btn-sm btn-primary">
+              {linking()?.trim() ? t("Link") : t("Remove link")}
+            </button>
+            <button type="button" class="btn btn-sm btn-ghost" onClick={closeLinking}>
+              {t("Cancel")}
+            </button>
+          </form>
+        </Show>
         <div class="composer-bar">
           <div class="composer-marks" role="toolbar" aria-label={t("Formatting")}>
-            <For each={marks}>
-              {(mark) => (
+            <For each={formats}>
+              {(one) => (
                 <button
                   type="button"
                   class="tool tool-sm"
-                  aria-label={mark.label}
-                  data-tip={mark.label}
+                  classList={{ "tool-on": active(one.what) }}
+                  aria-label={one.label}
+                  aria-pressed={rich() ? active(one.what) : undefined}
+                  aria-keyshortcuts={one.keys}
+                  data-tip={one.label}
                   tabIndex={-1}
                   onPointerDown={(event) => event.preventDefault()}
-                  onClick={mark.run}
+                  onClick={() => format(one.what)}
                 >
-                  <Icon name={mark.icon} size={16} />
+                  <Icon name={one.icon} size={16} />
                 </button>
               )}
             </For>
@@ -526,9 +628,8 @@ export function Composer(props: ComposerProps): JSX.Element {
               data-tip={t("Mention")}
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => {
-                area.focus();
-                const start = area.selectionStart;
-                insert(start > 0 && /\S/.test(area.value[start - 1] ?? "") ? " @" : "@");
+                field()?.focus();
+                insert(/\S$/.test(field()?.before() ?? "") ? " @" : "@");
                 complete();
               }}
             >
@@ -542,6 +643,21 @@ export function Composer(props: ComposerProps): JSX.Element {
               onClick={(event) => pickEmoji({ anchor: event.currentTarget, pick: insert })}
             >
               <Icon name="smile" size={17} />
+            </button>
+            <button
+              type="button"
+              class="tool tool-sm"
+              classList={{ "tool-on": composeRich() }}
+              aria-label={t("Rich text")}
+              aria-pressed={composeRich()}
+              data-tip={composeRich() ? t("Write Markdown") : t("Write rich text")}
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => {
+                refocus = true;
+                setComposeRich(!composeRich());
+              }}
+            >
+              <Icon name="richText" size={17} />
             </button>
           </div>
           <Show when={tooLong() > -500}>
@@ -563,7 +679,7 @@ export function Composer(props: ComposerProps): JSX.Element {
                     data-tip={t("Send later")}
                     disabled={!canSend()}
                     onPointerDown={(event) => event.preventDefault()}
-                    onClick={() => props.onSchedule?.(area.value.trim(), cleared)}
+                    onClick={() => props.onSchedule?.(value().trim(), cleared)}
                   >
                     <Icon name="clock" size={17} />
                   </button>

@@ -4,7 +4,17 @@ import { t } from "../i18n";
 import { rest, signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
-import { now, openDialog, setTheme, setUndoSeconds, type Theme, theme, undoSeconds } from "../state/ui";
+import {
+  composeRich,
+  now,
+  openDialog,
+  setComposeRich,
+  setTheme,
+  setUndoSeconds,
+  type Theme,
+  theme,
+  undoSeconds,
+} from "../state/ui";
 import { ago } from "../text/time";
 import { Tabs } from "./ChannelDetails";
 import { NotificationSettings } from "./Notifications";
@@ -121,6 +131,19 @@ function Appearance(): JSX.Element {
           )}
         </For>
       </fieldset>
+      <div class="field">
+        <label for="composer-kind">{t("Writing messages")}</label>
+        <select
+          id="composer-kind"
+          class="input"
+          value={composeRich() ? "rich" : "plain"}
+          onChange={(event) => setComposeRich(event.currentTarget.value === "rich")}
+        >
+          <option value="plain">{t("Markdown, as it is typed")}</option>
+          <option value="rich">{t("Rich text: bold is bold while you write")}</option>
+        </select>
+        <p class="hint">{t("What is sent is the same.")}</p>
+      </div>
       <div class="field">
         <label for="undo-send">{t("Undo sending")}</label>
         <select

@@ -274,7 +274,7 @@ function escapedPiece(text: string, from: number, to: number, left: string): str
     const before = at > 0 ? (text[at - 1] ?? "") : left;
     const after = text[at + 1] ?? "";
     const loose = (before === "" || /\s/.test(before)) && (after === "" || /\s/.test(after));
-    const escape =
+    const special =
       char === "`" ||
       (char === "\\" && (after === "" || after === "\n" || PUNCTUATION.test(after))) ||
       (char === "*" && !loose) ||
@@ -282,7 +282,7 @@ function escapedPiece(text: string, from: number, to: number, left: string): str
       (char === "~" && (before === "~" || after === "~")) ||
       (char === "[" && text.indexOf("](", at) > 0) ||
       (char === "<" && /^<[a-z][\w+.-]*[:@]/i.test(text.slice(at, at + 80)));
-    result += escape ? `\\${char}` : char;
+    result += special ? `\\${char}` : char;
   }
   return result;
 }

@@ -37,7 +37,12 @@ export const shortcuts = (): readonly { group: string; keys: { keys: string[]; w
       { keys: [MOD, "I"], what: t("Italic") },
       { keys: [MOD, "Shift", "X"], what: t("Strikethrough") },
       { keys: [MOD, "Shift", "C"], what: t("Code") },
+      { keys: [MOD, "Alt", "Shift", "C"], what: t("Code block") },
+      { keys: [MOD, "Shift", "U"], what: t("Link") },
+      { keys: [MOD, "Shift", "7 / 8"], what: t("Numbered list, list") },
+      { keys: [MOD, "Shift", "9"], what: t("Quote") },
       { keys: ["@"], what: t("Mention somebody") },
+      { keys: ["#"], what: t("Name a channel") },
       { keys: [":"], what: t("Emoji by name") },
       { keys: ["/"], what: t("Commands (in an empty composer)") },
     ],
@@ -111,7 +116,7 @@ export function onKeyDown(event: KeyboardEvent): void {
     } else if (route().channel) markReadByHand(route().channel ?? "");
   } else if (event.key.length === 1 && !mod && !event.altKey && !typing(event.target) && event.key !== " ") {
     // Typing anywhere is writing a message.
-    document.querySelector<HTMLTextAreaElement>("[data-testid=composer-channel]")?.focus();
+    document.querySelector<HTMLElement>("[data-testid=composer-channel]")?.focus();
   }
 }
 

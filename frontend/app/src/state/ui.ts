@@ -97,3 +97,13 @@ export function setUndoSeconds(seconds: number): void {
   writeUndoSeconds(seconds);
   keep("undo-send", seconds || null);
 }
+
+const [composeRich, writeComposeRich] = createSignal(kept("composer") === "rich");
+
+/** Whether messages are written as rich text; what is sent is Markdown either way. */
+export { composeRich };
+
+export function setComposeRich(rich: boolean): void {
+  writeComposeRich(rich);
+  keep("composer", rich ? "rich" : null);
+}
