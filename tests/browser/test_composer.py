@@ -48,6 +48,8 @@ async def test_commands_code_and_undo(browser: Browser, embedded: Product, peopl
     await ann.composer.press("Enter")
     await expect((await bob.sees("def forge")).locator("code .hljs-keyword").first).to_have_text("def")
 
+    await _writes_rich_text(ann, bob)
+
     await ann.page.keyboard.press("Control+/")
     await expect(ann.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await ann.page.keyboard.press("Escape")
@@ -73,6 +75,43 @@ async def test_commands_code_and_undo(browser: Browser, embedded: Product, peopl
     await expect(bob.page.get_by_test_id("announcements")).to_be_visible()
     await expect(ann.composer).to_be_visible()
     assert ann.faults + bob.faults == []
+
+
+async def _writes_rich_text(ann: Window, bob: Window) -> None:
+    """Bold looks bold while it is written, and what is sent is the Markdown that the plain composer shows."""
+    toggle = ann.page.get_by_role("button", name="Rich text")
+    await toggle.click()
+    rich = ann.page.locator(".composer-rich")
+    await expect(rich).to_be_focused()
+    await rich.press_sequentially("an ")
+    await rich.press("Control+b")
+    await rich.press_sequentially("anvil")
+    await rich.press("Control+b")
+    await rich.press_sequentially(" for @bo")
+    await expect(ann.page.get_by_role("option", name=re.compile("Bob"))).to_be_visible()
+    await rich.press("Enter")
+    await rich.press("Shift+Enter")
+    await rich.press_sequentially("in #for")
+    await ann.page.get_by_role("option", name=re.compile("#forge")).click()
+    await expect(rich.locator("strong")).to_have_text("anvil")
+    await toggle.click()
+    await expect(ann.composer).to_have_value(re.compile(r"^an \*\*anvil\*\* for @bob\nin #forge$"))
+    await ann.composer.press_sequentially("\n")
+    await expect(ann.message("anvil").locator("strong")).to_have_text("anvil")
+    await toggle.click()
+    await rich.press_sequentially("- tongs")
+    await rich.press("Shift+Enter")
+    await rich.press_sequentially("hammer and _nails_ here")
+    await rich.press("Enter")
+    listed = (await bob.sees("tongs")).locator("li")
+    await expect(listed).to_have_count(2)
+    await expect(listed.last.locator("em")).to_have_text("nails")
+    await expect((await bob.sees("anvil")).locator(".mention-me")).to_have_text("@bob")
+    await expect(rich).to_have_text("")
+    await rich.press("ArrowUp")
+    await expect(ann.page.get_by_test_id("composer-edit").locator("li")).to_have_count(2)
+    await ann.page.keyboard.press("Escape")
+    await toggle.click()
 
 
 async def _violations(page: Page) -> list[str]:

@@ -1,5 +1,5 @@
 import { ApiError, type Id, type Member } from "@slackclone/client";
-import { createEffect, createSignal, For, type JSX, onCleanup, Show, untrack } from "solid-js";
+import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, Show, untrack } from "solid-js";
 import { t } from "../i18n";
 import { type Field, type Format, formatOf, plainField } from "../rich/field";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
@@ -143,7 +143,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   createEffect(() => {
     if (composeRich() && !richEditor()) loadRich();
   });
-  const rich = () => (composeRich() ? richEditor() : null);
+  const rich = createMemo(() => (composeRich() ? richEditor() : null));
 
   /** Puts up the one field or the other, with what was written in the one before. */
   createEffect(() => {

@@ -124,7 +124,7 @@ export function richField(options: RichOptions): Field & { destroy(): void } {
       editor.commands.setContent(toDoc(markdown), { emitUpdate: false });
       editor.commands.setTextSelection(editor.state.doc.content.size);
     },
-    focus: () => void chain().run(),
+    focus: () => editor.view.focus(),
     insert: (text) => void chain().insertContent({ type: "text", text }).run(),
     before() {
       const { empty, from } = editor.state.selection;
