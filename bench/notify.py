@@ -155,9 +155,9 @@ def _add(total: dict[int, int], said: dict[str, Any]) -> None:
 
 
 def _process(arguments: list[str], env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-    """Its standard input is closed at the end, and it ends by that."""
+    """Its standard input is closed at the end, and it ends by that. Push services are on other machines than chat."""
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.pushes", *arguments],
+        ["nice", "-n", "19", sys.executable, "-m", "bench.pushes", *arguments],
         cwd=ROOT,
         env=env,
         stdin=subprocess.PIPE,

@@ -18,6 +18,8 @@ class Acts(Protocol):
     async def delete(self, message_id: str) -> None: ...
     async def react(self, message_id: str, emoji: Any, *, on: bool = True) -> None: ...
     async def many_posts(self, channel_id: str, texts: Sequence[str]) -> list[str | BaseException]: ...
+    async def mark(self, channel_id: str, n: Any) -> None: ...
+    async def presence(self, workspace_id: str, user_id: str) -> Json | None: ...
 
 
 class Door(Protocol):
@@ -46,6 +48,14 @@ class _Rest:
         await self.rest.call(
             "PUT" if on else "DELETE", f"/v1/messages/{message_id}/reactions/{quote(str(emoji), safe='')}"
         )
+
+    async def mark(self, channel_id: str, n: Any) -> None:
+        await self.rest.call("PUT", f"/v1/channels/{channel_id}/marker", {"n": n})
+
+    async def presence(self, workspace_id: str, user_id: str) -> Json | None:
+        """None: not for this person to see."""
+        answer = await self.rest.get(f"/v1/workspaces/{workspace_id}/presence", ids=user_id)
+        return next(iter(answer["results"]), None)
 
     async def many_posts(self, channel_id: str, texts: Sequence[str]) -> list[str | BaseException]:
         """As fast as many connections go, until some were refused."""
@@ -81,6 +91,15 @@ class _Socket:
 
     async def react(self, message_id: str, emoji: Any, *, on: bool = True) -> None:
         await self.socket.react(message_id, emoji, on=on)
+
+    async def mark(self, channel_id: str, n: Any) -> None:
+        await self.socket.command({"t": "mark", "channel_id": channel_id, "n": n})
+
+    async def presence(self, workspace_id: str, user_id: str) -> Json | None:
+        del workspace_id
+        answer = await self.socket.command({"t": "watch", "users": [user_id]})
+        found: Json | None = answer["users"].get(user_id)
+        return found
 
     async def command(self, frame: Json) -> Json:
         """Unlike the client's own outbox it doesn't repeat: the first answer counts."""

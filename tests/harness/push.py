@@ -60,6 +60,7 @@ class Service:
         self.arrived = asyncio.Condition()
         self.url = ""
         self._server: asyncio.Server | None = None
+        self._connected: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
@@ -68,6 +69,9 @@ class Service:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+            for writer in self._connected:
+                writer.close()
+            await self._server.wait_closed()
 
     def scripted(self, token: str) -> Answer | None:
         self.asked[token] += 1
@@ -91,6 +95,7 @@ class Service:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HTTP/1.1 with keep-alive."""
+        self._connected.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *lines = head.decode("latin-1").split("\r\n")
@@ -109,6 +114,7 @@ class Service:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self._connected.discard(writer)
             writer.close()
 
 
