@@ -1,6 +1,6 @@
 """What goes through one door only: settings of one's own through REST, typing through the socket."""
 
-from bench.client import ProblemError
+from bench.client import ProblemError, SocketClient
 from tests.doors.test_capabilities import Stage, _outcome, stage
 
 __all__ = ["stage"]
@@ -44,7 +44,7 @@ async def test_typing_is_heard_by_those_who_follow_and_said_by_members(stage: St
     for who, expected in (("cy", "forbidden"), ("eve", "not_found")):
         socket = await stage.cast[who].socket()
         await socket.tell({"t": "typing", "channel_id": channel["id"]})
-        await socket.until(lambda socket=socket: socket.errors, what="a refusal")
+        await _refused(socket)
         assert [error["code"] for error in socket.errors] == [expected]
     socket = await stage.cast["bob"].socket()
     await socket.tell({"t": "typing", "channel_id": channel["id"]})
@@ -55,6 +55,10 @@ async def test_typing_is_heard_by_those_who_follow_and_said_by_members(stage: St
 
     await hears.until(typing, what="typing")
     assert set(typing()) == {stage.cast["bob"].id}
+
+
+async def _refused(socket: SocketClient) -> None:
+    await socket.until(lambda: socket.errors, what="a refusal")
 
 
 async def _or_code(attempt):
