@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, presence, reads, resume
+from bench import big, canvas, cpu, fanout, history, hot, idle, notify, post, presence, reads, resume, ui
 from bench.measure import conditions, raise_file_limit
 from bench.stage import report
 
@@ -27,6 +27,7 @@ BENCHES: dict[str, ModuleType] = {
     "canvas": canvas,
     "notify": notify,
     "presence": presence,
+    "ui": ui,
 }
 
 
@@ -40,6 +41,7 @@ QUICK = {
     "presence": ["--people", "20000", "--online", "2000", "--seconds", "1200"],
     "resume": ["--sockets", "2000"],
     "hot": ["--sockets", "3000", "--seconds", "8"],
+    "ui": ["--messages", "100000", "--keys", "150", "--hour-messages", "12000"],
     "big": ["--members", "20000", "--sockets", "3000", "--seconds", "30"],
 }
 
