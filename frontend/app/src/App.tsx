@@ -22,7 +22,7 @@ import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
 import { keep, kept } from "./state/local";
 import { startPresence } from "./state/presence";
-import { badgeOf, threadsUnread, unreadOf } from "./state/reads";
+import { threadsUnread, waitingIn } from "./state/reads";
 import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
 import { dialog, drawer, emojiRequest, isPhone, profileRequest, setDrawer } from "./state/ui";
@@ -88,12 +88,12 @@ export function App(): JSX.Element {
   );
 
   createEffect(() => {
-    const mine = Object.values(state.channels).filter((channel) => channel.is_member);
+    const inChannels = state.workspaceIds.map(waitingIn);
     const inThreads = state.workspaceIds.map(threadsUnread);
     const badges =
-      mine.reduce((sum, channel) => sum + badgeOf(channel), 0) +
+      inChannels.reduce((sum, one) => sum + one.badges, 0) +
       inThreads.reduce((sum, one) => sum + one.mentions, 0);
-    const unread = mine.some((channel) => unreadOf(channel) > 0) || inThreads.some((one) => one.unread > 0);
+    const unread = inChannels.some((one) => one.unread) || inThreads.some((one) => one.unread > 0);
     const shown = route().channel ? state.channels[route().channel ?? ""] : undefined;
     const place = shown ? titleOf(shown) : (VIEW_TITLES[route().view]?.() ?? "");
     const workspace = state.workspaces[workspaceId() ?? ""]?.name ?? "slackclone";

@@ -1,5 +1,5 @@
 import type { Id } from "@slackclone/client";
-import { createMemo, createRoot, createSignal } from "solid-js";
+import { createMemo, createRoot, createSelector, createSignal } from "solid-js";
 
 export interface Route {
   workspace: Id | null;
@@ -62,6 +62,9 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export const route = createRoot(() => createMemo(() => parse(path())));
+
+/** Whether a channel is the one on screen: a change is told to the two that it is about, however many ask. */
+export const isShown = createRoot(() => createSelector(() => route().channel));
 export { visit };
 
 /** For links that stay in the app but open a new tab with Ctrl, Cmd, Shift or the middle button. */

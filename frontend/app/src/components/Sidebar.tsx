@@ -2,28 +2,24 @@ import { DropdownMenu } from "@kobalte/core/dropdown-menu";
 import type { Channel, Id } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { t, tn } from "../i18n";
-import { follow, href, route } from "../router";
+import { follow, href, isShown, route } from "../router";
 import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
 import { isMuted } from "../state/notify";
 import { attempt, mine, setAway } from "../state/presence";
-import { badgeOf, threadsUnread, unreadOf } from "../state/reads";
+import { badgeOf, threadsUnread, unreadOf, waitingIn } from "../state/reads";
 import { openSearch } from "../state/search";
 import { signOut } from "../state/session";
 import { myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { openDialog, setDrawer } from "../state/ui";
-import { myChannels } from "../state/verbs";
 import { Avatar, initialsOf } from "./Avatar";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Icon, type IconName } from "./Icon";
 import { PresenceDot, StatusEmoji } from "./PresenceDot";
 
 export function Rail(): JSX.Element {
-  const unread = (workspaceId: Id) =>
-    Object.values(state.channels).some(
-      (c) => c.workspace_id === workspaceId && c.is_member && unreadOf(c) > 0,
-    );
+  const unread = (workspaceId: Id) => waitingIn(workspaceId).unread;
   return (
     <nav class="rail" aria-label={t("Workspaces")}>
       <For each={state.workspaceIds}>
@@ -130,10 +126,6 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
   const lists = createMemo(() => arranged(props.workspaceId));
   const isAdmin = () => workspace()?.role === "owner" || workspace()?.role === "admin";
   const isGuest = () => workspace()?.role === "guest";
-  const anyUnread = () => {
-    const { rooms, direct } = myChannels(props.workspaceId);
-    return [...rooms, ...direct].some((channel) => unreadOf(channel) > 0 && !isMuted(channel.id));
-  };
   return (
     <nav class="sidebar" aria-label={t("Channels and conversations")} data-testid="sidebar">
       <header class="sidebar-head">
@@ -207,7 +199,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
           view="unreads"
           icon="list"
           label={t("Unreads")}
-          unread={anyUnread()}
+          unread={waitingIn(props.workspaceId).loud}
           badge={0}
         />
         <Place
@@ -384,7 +376,7 @@ function Section(props: {
   const toggle = () => keep(`closed:${props.keepAs}`, setClosed(!closed()) ? "1" : null);
   /** A closed section still shows what waits to be read, and where one is. */
   const shown = () =>
-    closed() ? props.channels.filter((c) => unreadOf(c) > 0 || c.id === route().channel) : props.channels;
+    closed() ? props.channels.filter((c) => unreadOf(c) > 0 || isShown(c.id)) : props.channels;
   return (
     <section class="side-section">
       <header class="side-section-head">
@@ -406,7 +398,7 @@ function Section(props: {
 
 function SideItem(props: { channel: Channel }): JSX.Element {
   const to = () => href({ workspace: props.channel.workspace_id, channel: props.channel.id });
-  const current = () => route().channel === props.channel.id;
+  const current = () => isShown(props.channel.id);
   const muted = () => isMuted(props.channel.id);
   const unread = () => unreadOf(props.channel) > 0 && !current() && !muted();
   const badge = () => (current() ? 0 : badgeOf(props.channel));

@@ -1,7 +1,7 @@
 import type { Channel, EventFrame, Id, Message, SidebarLayout } from "@slackclone/client";
 import { reconcile } from "solid-js/store";
 import { t } from "../i18n";
-import { href, navigate, route } from "../router";
+import { href, isShown, navigate } from "../router";
 import { keep, kept, keptKeys } from "./local";
 import { rest } from "./session";
 import { myId, setState, state } from "./store";
@@ -270,7 +270,7 @@ export const listedDrafts = (workspaceId: Id) =>
     .sort((a, b) => b.updated_at - a.updated_at);
 
 export const hasDraft = (channelId: Id): boolean =>
-  state.drafts[draftKey(channelId, null)] !== undefined && route().channel !== channelId;
+  state.drafts[draftKey(channelId, null)] !== undefined && !isShown(channelId);
 
 /** Channels of a workspace as the sidebar lists them: the starred ones, those of one's own sections, and the rest. */
 export function arranged(workspaceId: Id) {

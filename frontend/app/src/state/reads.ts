@@ -1,6 +1,7 @@
 import type { Channel, EventOf, Id, Message, MovedMarker, SignalFrame, Unread } from "@slackclone/client";
-import { batch } from "solid-js";
+import { batch, createMemo, createRoot } from "solid-js";
 import { produce } from "solid-js/store";
+import { isMuted } from "./notify";
 import { rest, socket } from "./session";
 import { isDirect, myId, setState, state } from "./store";
 import { toastError } from "./toasts";
@@ -27,6 +28,34 @@ export const unreadOf = (channel: Channel): number => (channel.is_member ? (chan
 /** What the red badge says: every message of a direct conversation, mentions elsewhere. */
 export const badgeOf = (channel: Channel): number =>
   unreadOf(channel) === 0 ? 0 : isDirect(channel) ? unreadOf(channel) : (channel.mentions ?? 0);
+
+export interface Waiting {
+  /** What the badges add up to. */
+  badges: number;
+  unread: boolean;
+  /** Unread where nothing is muted. */
+  loud: boolean;
+}
+
+const NOTHING: Waiting = { badges: 0, unread: false, loud: false };
+
+/** By workspace; counted once for everybody who asks, since that looks at every channel. */
+const waiting = createRoot(() =>
+  createMemo(() => {
+    const found: Record<Id, Waiting> = {};
+    for (const channel of Object.values(state.channels)) {
+      if (unreadOf(channel) === 0) continue;
+      found[channel.workspace_id] ??= { ...NOTHING };
+      const one = found[channel.workspace_id] as Waiting;
+      one.badges += badgeOf(channel);
+      one.unread = true;
+      one.loud ||= !channel.archived && !isMuted(channel.id);
+    }
+    return found;
+  }),
+);
+
+export const waitingIn = (workspaceId: Id): Waiting => waiting()[workspaceId] ?? NOTHING;
 
 export const readUpTo = (channelId: Id): number | null => state.channels[channelId]?.marker?.n ?? null;
 

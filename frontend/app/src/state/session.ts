@@ -28,6 +28,7 @@ import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
 import { forgetAll } from "./local";
 import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
 import { outboxStorage } from "./outbox-storage";
+import { createPacer } from "./pace";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
 import {
@@ -80,6 +81,14 @@ function connect(userId: Id): void {
       return kind === "dm" || kind === "group_dm";
     },
   });
+  const events = createPacer<EventFrame>((frames) => batch(() => frames.forEach(onEvent)));
+  /** Whatever else the socket tells comes after the events before it. */
+  const inOrder =
+    <T>(take: (told: T) => void) =>
+    (told: T) => {
+      events.flush();
+      take(told);
+    };
   socket.on("state", (connection) => {
     setState("connection", reconcile(connection));
     if (connection.name === "open") {
@@ -91,19 +100,28 @@ function connect(userId: Id): void {
     if (connection.name !== "closed") return;
     if (connection.code === CLOSE.unauthenticated || connection.code === CLOSE.revoked) signedOut();
   });
-  socket.on("event", onEvent);
-  socket.on("signal", onSignal);
-  socket.on("resync", ({ stream }) => void resync(stream));
-  socket.on("head", ({ stream, seq, count }) => {
-    const id = stream.slice(2);
-    const channel = stream.startsWith("c:") ? state.channels[id] : undefined;
-    if (!channel || seq <= channel.seq) return;
-    countHead(channel, count);
-    setState("channels", id, { seq, count });
-  });
-  socket.on("gone", ({ stream }) => {
-    if (stream.startsWith("c:")) lostChannel(stream.slice(2));
-  });
+  socket.on("event", events.add);
+  socket.on("signal", inOrder(onSignal));
+  socket.on(
+    "resync",
+    inOrder(({ stream }) => void resync(stream)),
+  );
+  socket.on(
+    "head",
+    inOrder(({ stream, seq, count }) => {
+      const id = stream.slice(2);
+      const channel = stream.startsWith("c:") ? state.channels[id] : undefined;
+      if (!channel || seq <= channel.seq) return;
+      countHead(channel, count);
+      setState("channels", id, { seq, count });
+    }),
+  );
+  socket.on(
+    "gone",
+    inOrder(({ stream }) => {
+      if (stream.startsWith("c:")) lostChannel(stream.slice(2));
+    }),
+  );
   socket.on("sent", ({ client_msg_id, entry }) => {
     if (state.pending[client_msg_id])
       setState("pending", client_msg_id, { entry, state: "sent", error: null });
