@@ -261,16 +261,19 @@ class Session(Socket):
         if not self._queue and not self.closed:
             loop = asyncio.get_running_loop()
             arrival = self._arrival = loop.create_future()
+            timer = loop.call_later(timeout_s, _arrived, arrival)
             try:
-                await asyncio.wait([arrival], timeout=timeout_s)
+                await arrival
             finally:
+                timer.cancel()
                 self._arrival = None
         return self._queue[0] if self._queue else None
 
     async def _greet(self, principal: Principal, resume: frames.Resume | None) -> None:
         """Hello; after a resume also what was missed."""
-        resumed = resume is not None and tokens.valid(resume.token, resume.session, principal.user_id)
-        self.session = resume.session if resume is not None and resumed else tokens.new_session()
+        if resume is not None and not tokens.valid(resume.token, resume.session, principal.user_id):
+            resume = None
+        self.session = tokens.new_session() if resume is None else resume.session
         if self.principal is None:
             await self.hub.attach(self)
             if not self.closed and await registry.proofs().ended(principal.session_id):
@@ -280,20 +283,13 @@ class Session(Socket):
                 self.hub.detach(self)
                 return
         self.principal = principal
-        if resume is not None and resumed:
-            self.hub.acks.resumed(self, resume.streams)
-            await self.hub.claim_session(self)
-        self.answer(
-            frames.Hello(
-                session=self.session,
-                token=tokens.mint(self.session, principal.user_id),
-                user_id=str(principal.user_id),
-                heartbeat_ms=self.hub.heartbeat_ms,
-                gateway=self.hub.gateway,
-                resumed=resumed,
-            )
-        )
-        if resume is not None and resumed:
+        if resume is None:
+            self._hello(principal, tokens.mint(self.session, principal.user_id), resumed=False)
+            return
+        self.hub.acks.resumed(self, resume.streams)
+        await self.hub.claim_session(self)
+        with self.joined():
+            self._hello(principal, resume.token, resumed=True)
             try:
                 await self._follow(None, resume.streams)
             except UnavailableError:
@@ -301,6 +297,18 @@ class Session(Socket):
                 self._later = asyncio.get_running_loop().create_task(self._resume_later(resume.streams))
             except AppError as error:
                 self.answer(_error(None, error))
+
+    def _hello(self, principal: Principal, token: str, *, resumed: bool) -> None:
+        self.answer(
+            frames.Hello(
+                session=self.session,
+                token=token,
+                user_id=str(principal.user_id),
+                heartbeat_ms=self.hub.heartbeat_ms,
+                gateway=self.hub.gateway,
+                resumed=resumed,
+            )
+        )
 
     async def _resume_later(self, streams: Mapping[str, int]) -> None:
         while not self.closed:
@@ -423,6 +431,11 @@ class Session(Socket):
             await doing
         except Exception as error:  # noqa: BLE001 - every failure becomes an answer
             self.answer(_error(tag, error))
+
+
+def _arrived(arrival: asyncio.Future[None]) -> None:
+    if not arrival.done():
+        arrival.set_result(None)
 
 
 def _error(tag: int | str | None, error: Exception) -> frames.Error:

@@ -1,9 +1,10 @@
 """What a process knows of its sockets and of the streams that they look at."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from apps.eventlog.events import Sequenced
 from apps.gateway import server
@@ -14,6 +15,8 @@ RING_BYTES = 512 * 1024
 # Who pulls comes every two seconds, and asks for all that happened in between.
 PULL_RING_EVENTS = 4096
 PULL_RING_BYTES = 2 * 1024 * 1024
+JOINED_S = 0.5
+JOINED_BYTES = 64 * 1024
 
 
 class Owed:
@@ -115,6 +118,38 @@ class Socket:
 
     def close(self, code: int) -> None:
         self.connection.close(code)
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        """What is written in this block leaves in as few writes as may be, at the latest after JOINED_S."""
+        parts: list[bytes] = []
+        size = 0
+
+        def take(frames: bytes) -> None:
+            nonlocal size
+            parts.append(frames)
+            size += len(frames)
+            if size > JOINED_BYTES:
+                give()
+
+        def give() -> None:
+            nonlocal size
+            if parts:
+                self.connection.write(b"".join(parts))
+                parts.clear()
+                size = 0
+
+        def end() -> None:
+            self.write = self.connection.write
+            give()
+
+        self.write = take
+        timer = asyncio.get_running_loop().call_later(JOINED_S, end)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            end()
 
     def tell(self, data: bytes) -> None:
         """Presence of those whom this socket named, as JSON."""

@@ -4,6 +4,7 @@ Nothing is kept for it: the user authenticates anew at every connect, and what w
 client names. So a session can be resumed at any gateway and at any time, also while Redis is down or empty.
 """
 
+import functools
 import hashlib
 import hmac
 import secrets
@@ -18,8 +19,12 @@ def new_session() -> str:
 
 
 def mint(session: str, user_id: int) -> str:
-    key = hmac.digest(settings.SECRET_KEY.encode(), _CONTEXT, hashlib.sha256)
-    return hmac.digest(key, f"{user_id} {session}".encode(), hashlib.sha256).hex()[:40]
+    return hmac.digest(_key(settings.SECRET_KEY), f"{user_id} {session}".encode(), hashlib.sha256).hex()[:40]
+
+
+@functools.lru_cache(maxsize=1)
+def _key(secret: str) -> bytes:
+    return hmac.digest(secret.encode(), _CONTEXT, hashlib.sha256)
 
 
 def valid(token: str, session: str, user_id: int) -> bool:
