@@ -32,7 +32,7 @@ from apps.messaging.registry import message_service, store
 from apps.reads.service import ReadService
 from apps.search.indexing import Indexer
 from apps.search.registry import index
-from slackclone import celery, demo
+from slackclone import celery, demo, metrics
 from slackclone.workers import Workers, threads_for
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ async def _serve(roles: frozenset[Role], host: str, port: int) -> bool:
         # Bound before the rest starts, so that a port in use is said at once.
         try:
             listener, messages = _bound(roles, host, port)
+            await _measured(stack)
         except _PortInUseError as error:
             _say(str(error))
             return True
@@ -163,6 +164,15 @@ def _bound(roles: frozenset[Role], host: str, port: int) -> "tuple[socket.socket
         except OSError as error:
             raise _PortInUseError(f"can't serve gRPC: {error.strerror}; set GRPC_PORT to another") from error
     return listener, messages
+
+
+async def _measured(stack: contextlib.AsyncExitStack) -> None:
+    if settings.METRICS_PORT:
+        host, port = settings.METRICS_HOST, settings.METRICS_PORT
+        try:
+            await stack.enter_async_context(metrics.served(host, port))
+        except OSError as error:
+            raise _PortInUseError(f"can't serve metrics on {host}:{port}: {error.strerror}") from error
 
 
 async def _set_up(stopping: asyncio.Event) -> bool:

@@ -95,6 +95,8 @@ MESSAGE_SERVICE_BACKENDS = {
     "": "apps.messaging.backends.service_local.LocalMessageService",
     "grpc": "apps.messaging.backends.service_grpc.GrpcMessageService",
 }
+METRICS_HOST = os.environ.get("METRICS_HOST", "127.0.0.1")
+METRICS_PORT = int(os.environ.get("METRICS_PORT", "0"))  # 0: not served
 GRPC_HOST = os.environ.get("GRPC_HOST", HOST)
 GRPC_PORT = int(os.environ.get("GRPC_PORT", "0" if EMBEDDED else "50051"))  # embedded: served only where one is given
 GRPC_TLS_CERT = os.environ.get("GRPC_TLS_CERT", "")  # PEM files; both ends show theirs

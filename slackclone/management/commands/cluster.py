@@ -62,6 +62,9 @@ class Command(BaseCommand):
             *(_Child("messageservice", env={"GRPC_PORT": str(port)}) for port in ports),
             *(_Child("serve", env=web) for _ in range(webs)),
         ]
+        if settings.METRICS_PORT:
+            for number, child in enumerate(children):
+                child.env = {**child.env, "METRICS_PORT": str(settings.METRICS_PORT + number)}
         for child in children:
             self._spawn(child)
         stopping = False
