@@ -22,6 +22,7 @@ Json = dict[str, Any]
 ACK_EVERY_S = 1.0
 PULL_EVERY_S = 2.0
 PULL_AGAIN_EVENTS = 500
+HELLO_DEADLINE_S = 30.0
 FATAL_CLOSES = frozenset({4401, 4403, 4409, 4410})
 SUBPROTOCOL = "slackclone.v1"
 
@@ -168,6 +169,7 @@ class SocketClient:
         self._pending: dict[int, asyncio.Future[Json]] = {}
         self._next_id = 0
         self._connection: ClientConnection | None = None
+        self._hello_timer: asyncio.TimerHandle | None = None
         self._ready = asyncio.Event()
         self._changed = asyncio.Event()
         self._closing = False
@@ -227,8 +229,18 @@ class SocketClient:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            state = f"last={self.last} errors={self.errors[-3:]} counters={self.counters} fatal={self.fatal}"
-            raise TimeoutError(f"waited {timeout_s} s for {what or met}: {state}") from None
+            raise TimeoutError(f"waited {timeout_s} s for {what or met}: {self.state}") from None
+
+    @property
+    def state(self) -> str:
+        """For the one who reads why something did not come."""
+        waits = "connected" if self.connected else "no connection"
+        if self._task and self._task.done():
+            waits = f"given up ({self.fatal or self._task})"
+        return (
+            f"{waits}, {len(self._outbox)} in the outbox, last={self.last} errors={self.errors[-3:]} "
+            f"closes={self.counters.closes[-5:]} counters={self.counters}"
+        )
 
     async def reaches(self, stream: str, seq: int, *, timeout_s: float = 15.0, what: str = "") -> None:
         """Wait until this seq of the stream was delivered."""
@@ -434,6 +446,8 @@ class SocketClient:
                             }
                         )
                     heartbeat = asyncio.create_task(self._beat())
+                    unanswered = asyncio.get_running_loop().call_later(HELLO_DEADLINE_S, connection.transport.abort)
+                    self._hello_timer = unanswered
                     try:
                         async for message in connection:
                             attempt = 0
@@ -444,6 +458,7 @@ class SocketClient:
                             self._changed.set()
                     finally:
                         heartbeat.cancel()
+                        unanswered.cancel()
                     code = connection.close_code or 1006
                     self.counters.closes.append(code)
                     if code in FATAL_CLOSES:
@@ -526,6 +541,8 @@ class SocketClient:
 
     def _greeted(self, frame: Json) -> None:
         again, self.hello = self.hello, frame
+        if self._hello_timer:
+            self._hello_timer.cancel()
         if frame["resumed"]:
             self.counters.resumed += 1
         elif again and self._wanted:

@@ -20,7 +20,8 @@ class Batcher(Generic[K, V]):
     ) -> None:
         self._fetch, self._at_once, self._under_way = fetch, at_once, under_way
         self._waiting: dict[K, asyncio.Future[V | None]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: K) -> V | None:
         """None when `fetch` knew nothing of it."""
@@ -28,13 +29,22 @@ class Batcher(Generic[K, V]):
         if future is None:
             loop = asyncio.get_running_loop()
             future = self._waiting[key] = loop.create_future()
-            if len(self._running) < self._under_way:
+            if self._running < self._under_way:
+                self._running += 1
                 task = loop.create_task(self._work())
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(future)
 
     async def _work(self) -> None:
+        # Counted here, in the same step that finds nothing waiting: a task's callbacks come a step later, and whoever
+        # asked in between would wait for the next one to ask.
+        try:
+            await self._fetch_all()
+        finally:
+            self._running -= 1
+
+    async def _fetch_all(self) -> None:
         while self._waiting:
             keys = list(self._waiting)[: self._at_once]
             futures = {key: self._waiting.pop(key) for key in keys}

@@ -15,12 +15,13 @@ from apps.core.errors import AppError, NotFoundError, UnauthenticatedError, Unav
 from apps.core.problems import translate
 from apps.gateway import commands, frames, registry, server, tokens
 from apps.gateway.follow import follow
-from apps.gateway.hub import CLOSE_REVOKED, Hub
+from apps.gateway.hub import CLOSE_REVOKED, CLOSE_SILENT, Hub
 from apps.gateway.stream import Socket, Stream
 
 logger = logging.getLogger(__name__)
 
 AUTH_DEADLINE_S = 10.0
+PROOF_DEADLINE_S = 30.0
 # A client that resumes says so in its first frame; who says nothing for this long gets a fresh session.
 RESUME_GRACE_S = 0.25
 RESUME_GRACE_AFTER_AUTH_S = 0.05
@@ -230,7 +231,11 @@ class Session(Socket):
             if authenticate is None:
                 return
         try:
-            principal = await authenticate()
+            async with asyncio.timeout(PROOF_DEADLINE_S):
+                principal = await authenticate()
+        except TimeoutError:
+            self.close(server.CLOSE_FAILED)
+            return
         except UnauthenticatedError as error:
             if not self.closed:
                 self.answer(_error(None, error))
@@ -249,7 +254,11 @@ class Session(Socket):
         first = await self._next(AUTH_DEADLINE_S)
         if self.closed:
             return None
-        if not isinstance(first, frames.Auth) or not self._queue:
+        if first is None:
+            # Nothing is known against the client, whose network may be slow: it is welcome to try again.
+            self.close(CLOSE_SILENT)
+            return None
+        if not isinstance(first, frames.Auth):
             self.answer(frames.Error(id=None, code="unauthenticated", detail="The first frame must be auth."))
             self.close(CLOSE_UNAUTHENTICATED)
             return None

@@ -33,8 +33,12 @@ class Talk:
 
     async def run(self, *, deadline_s: float) -> None:
         """Raises TimeoutError with what is missing."""
-        async with asyncio.timeout(deadline_s):
-            await asyncio.gather(*(self._send(index, socket) for index, socket in enumerate(self.senders)))
+        try:
+            async with asyncio.timeout(deadline_s):
+                await asyncio.gather(*(self._send(index, socket) for index, socket in enumerate(self.senders)))
+        except TimeoutError:
+            told = "; ".join(f"s{index} {socket.state}" for index, socket in enumerate(self.senders))
+            raise TimeoutError(f"{len(self.operations)} of {self.sent} sent were answered: {told}") from None
 
     async def _send(self, index: int, socket: SocketClient) -> None:
         slots = asyncio.Semaphore(self.window)

@@ -69,3 +69,17 @@ async def test_who_goes_away_does_not_take_the_others_along() -> None:
     assert await staying == "A"
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_who_asks_as_the_last_call_ends_is_answered() -> None:
+    asked_late: list[asyncio.Task[str | None]] = []
+
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        if not asked_late:
+            # Its first step is taken when this call's work is over and its task not yet told so.
+            asked_late.append(asyncio.ensure_future(batcher.ask("late")))
+        return {key: key.upper() for key in keys}
+
+    batcher: Batcher[str, str] = Batcher(fetch)
+    assert await batcher.ask("a") == "A"
+    assert await asyncio.wait_for(asked_late[0], 5) == "LATE"

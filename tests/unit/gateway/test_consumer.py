@@ -13,11 +13,13 @@ from channels.routing import URLRouter
 from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from apps.accounts.principal import Principal
 from apps.core.errors import ForbiddenError, InvalidError, RateLimitedError
 from apps.eventlog.events import Batch
-from apps.gateway import consumers, session, tokens
+from apps.gateway import consumers, registry, session, tokens
 from apps.gateway import hub as hub_module
 from apps.gateway.hub import Hub
+from apps.gateway.proofs import Proofs
 from tests.unit.gateway.conftest import serving
 from tests.unit.gateway.doubles import Client, World, event
 
@@ -94,7 +96,7 @@ async def test_a_first_frame_that_proves_nothing(served: World, hub: Hub, first:
 async def test_no_proof_in_time(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "AUTH_DEADLINE_S", 0.05)
     async with served.client(None) as client:
-        assert await client.close_code() == 4401
+        assert await client.close_code() == 4408
 
 
 @BOTH_WAYS
@@ -595,3 +597,15 @@ async def test_a_slow_client_learns_why_and_resumes(served: World, hub: Hub) -> 
     async with served.client("user.1") as client:
         await resume(client, before, c_1=seq - 3)
         assert [(await client.next())["seq"] for _ in range(3)] == [seq - 2, seq - 1, seq]
+
+
+async def test_a_proof_that_never_comes_costs_a_reconnect(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(Proofs):
+        async def of_token(self, token: str) -> Principal:
+            await asyncio.Event().wait()
+            raise AssertionError(token)
+
+    monkeypatch.setattr(session, "PROOF_DEADLINE_S", 0.05)
+    monkeypatch.setattr(registry, "proofs", Stuck)
+    async with served.client() as client:
+        assert await client.close_code() == 1011
