@@ -258,7 +258,7 @@ class Session(Socket):
             # Nothing is known against the client, whose network may be slow: it is welcome to try again.
             self.close(CLOSE_SILENT)
             return None
-        if not isinstance(first, frames.Auth):
+        if not isinstance(first, frames.Auth) or not self._queue:
             self.answer(frames.Error(id=None, code="unauthenticated", detail="The first frame must be auth."))
             self.close(CLOSE_UNAUTHENTICATED)
             return None
