@@ -7,6 +7,8 @@ urlpatterns = [
     path("", views.app),
     re_path(r"^w(?:/(?P<path>.*))?$", views.app),
     path("sw.js", views.service_worker),
+    path("shell", views.kept_page),
+    path("manifest.webmanifest", views.web_manifest),
     path("signin", views.sign_in),
     path("signup", views.sign_up),
     path("signout", views.sign_out),

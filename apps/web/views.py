@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -22,7 +21,7 @@ from apps.accounts.client import client_of
 from apps.accounts.principal import Principal
 from apps.core.errors import AppError, ForbiddenError, InvalidError, NotFoundError
 from apps.core.problems import InternalError, plain_response
-from apps.web import actions, queries
+from apps.web import actions, queries, shell
 from apps.web.forms import NewPasswordForm, PageForm, ResetForm, SignInForm, SignUpForm
 from apps.workspaces import queries as workspaces
 
@@ -252,9 +251,23 @@ def app(request: HttpRequest, path: str = "") -> HttpResponse:  # noqa: ARG001 -
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """At the root, since a worker's reach is its own folder; browsers ask for it anew, so it must not be kept long."""
-    script = (settings.BASE_DIR / "static" / "js" / "sw.js").read_bytes()
-    answer = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+    answer = HttpResponse(shell.worker(), content_type="text/javascript; charset=utf-8")
     answer["Cache-Control"] = "no-cache"
+    return answer
+
+
+@require_safe
+def kept_page(request: HttpRequest) -> HttpResponse:
+    """The frame of the client as the service worker keeps it: the same for everybody, also for who is signed out."""
+    answer = render(request, "shell.html")
+    answer["Cache-Control"] = "no-cache"
+    return answer
+
+
+@require_safe
+def web_manifest(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    answer = JsonResponse(shell.manifest(), content_type="application/manifest+json")
+    answer["Cache-Control"] = "max-age=3600"
     return answer
 
 

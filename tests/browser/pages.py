@@ -51,19 +51,27 @@ class Window:
     async def open(cls, browser: Browser, base_url: str, **options: object) -> "Window":
         context = await browser.new_context(base_url=base_url, **options)  # type: ignore[arg-type]  # Playwright's own
         context.set_default_timeout(DEADLINE_MS)
-        page = await context.new_page()
-        window = cls(base_url, context, page)
-        page.on("pageerror", lambda error: window.faults.append(f"script error: {error}"))
-        page.on("dialog", window._dialog)
-        page.on(
+        window = cls(base_url, context, await context.new_page())
+        window._watch()
+        return window
+
+    async def reopen(self) -> None:
+        """Closes the tab and opens another one."""
+        await self.page.close()
+        self.page = await self.context.new_page()
+        self._watch()
+
+    def _watch(self) -> None:
+        self.page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
+        self.page.on("dialog", self._dialog)
+        self.page.on(
             "console",
             lambda message: (
-                window.faults.append(f"console: {message.text}")
+                self.faults.append(f"console: {message.text}")
                 if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text
                 else None
             ),
         )
-        return window
 
     async def _dialog(self, dialog: Dialog) -> None:
         self.faults.append(f"a dialog opened: {dialog.message}")

@@ -27,6 +27,7 @@ import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
 import { dialog, drawer, emojiRequest, isPhone, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
+import { startWorker } from "./state/worker";
 
 const UnreadsView = lazy(() => import("./components/UnreadsView"));
 const ActivityView = lazy(() => import("./components/ActivityView"));
@@ -47,6 +48,7 @@ export function App(): JSX.Element {
     // The dialogs come once there is nothing better to do, so that the first one opens at once.
     void start().then(() => {
       if (state.boot === "ready") startPresence();
+      whenIdle(() => void startWorker().catch(() => undefined));
       whenIdle(() => void import("./dialogs/Dialogs").catch(() => undefined));
     });
     window.addEventListener("keydown", onKeyDown);
@@ -64,7 +66,9 @@ export function App(): JSX.Element {
     if (!workspaceId()) {
       const last = kept("workspace");
       const target = last && state.workspaces[last] ? last : state.workspaceIds[0];
-      if (target) navigate(href({ workspace: target }), { replace: true });
+      const { view } = route();
+      const wanted = view === "none" || view === "channel" ? {} : { view };
+      if (target) navigate(href({ workspace: target, ...wanted }), { replace: true });
     }
   });
   createEffect(() => {

@@ -13,13 +13,19 @@ export interface Route {
 
 const PATTERN =
   /^\/w\/(\d+)(?:\/(?:c\/(\d+)(?:\/m\/(\d+))?(?:\/t\/(\d+)|\/(canvas))?|(threads)(?:\/t\/(\d+))?|(search|unreads|activity)))?\/?$/;
+/** Of shortcuts to the installed client: in whichever workspace one was last. */
+const ANYWHERE = /^\/w\/(threads|search|unreads|activity)$/;
 
 export function parse(path: string): Route {
   const match = PATTERN.exec(path);
   const [, workspace, channel, message, channelThread, canvas, threads, followedThread, other] = match ?? [];
   return {
     workspace: workspace ?? null,
-    view: channel ? "channel" : threads ? "threads" : ((other as Route["view"] | undefined) ?? "none"),
+    view: channel
+      ? "channel"
+      : threads
+        ? "threads"
+        : (((other ?? ANYWHERE.exec(path)?.[1]) as Route["view"] | undefined) ?? "none"),
     channel: channel ?? null,
     message: message ?? null,
     thread: channelThread ?? followedThread ?? null,

@@ -11,6 +11,8 @@ test.each([
   ["/w/1/threads/t/4", { view: "threads", channel: null, thread: "4" }],
   ["/w/1/search", { view: "search", channel: null }],
   ["/", { workspace: null, view: "none" }],
+  ["/w/unreads", { workspace: null, view: "unreads" }],
+  ["/w/nonsense", { workspace: null, view: "none" }],
   ["/w/x/c/2", { workspace: null, view: "none" }],
 ])("%s", (path, expected) => {
   expect(parse(path)).toMatchObject(expected);

@@ -50,6 +50,8 @@ export interface SocketOptions {
   createSocket?: (url: string) => WebSocketLike;
   storage?: OutboxStorage;
   outboxLimit?: number;
+  /** Whose outbox it is. A socket that turns out to be somebody else's is closed as unauthenticated before anything is sent. */
+  userId?: Id;
   random?: () => number;
   now?: () => number;
   online?: OnlineSource | null;
@@ -553,6 +555,10 @@ export class SocketClient extends Emitter<SocketEvents> {
   }
 
   private onHello(frame: HelloFrame): void {
+    if (this.options.userId !== undefined && this.options.userId !== frame.user_id) {
+      if (this.socket) this.lost(this.socket, CLOSE.unauthenticated);
+      return;
+    }
     clearTimeout(this.helloTimer);
     this.session = { id: frame.session, token: frame.token };
     this.userId = frame.user_id;

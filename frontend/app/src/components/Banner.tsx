@@ -1,7 +1,10 @@
 import { createEffect, createSignal, type JSX, on, onCleanup, Show } from "solid-js";
 import { t, tn } from "../i18n";
+import { offlineSince } from "../state/offline";
 import { socket } from "../state/session";
 import { state } from "../state/store";
+import { now } from "../state/ui";
+import { clock, dayName, dayOf } from "../text/time";
 import { Icon } from "./Icon";
 
 const PATIENCE_MS = 1200;
@@ -34,10 +37,15 @@ export function Banner(): JSX.Element {
     ),
   );
 
+  const when = (at: number): string => {
+    const today = dayOf(at) === dayOf(now());
+    return today ? clock(at) : `${dayName(dayOf(at), now())}, ${clock(at)}`;
+  };
   const waiting = () => Object.values(state.pending).filter((one) => one.state === "queued").length;
   const text = () => {
     if (state.connection.name === "closed") return t("This page is no longer connected.");
-    if (!state.everOpen) return t("Connecting…");
+    const since = offlineSince();
+    if (!state.everOpen && since === null) return t("Connecting…");
     const count = waiting();
     const promise =
       count > 0
@@ -47,7 +55,9 @@ export function Banner(): JSX.Element {
             count,
           )
         : t("What you write will be sent when you are back.");
-    return t("You are offline. {promise}", { promise });
+    return since === null
+      ? t("You are offline. {promise}", { promise })
+      : t("You are offline since {time}. {promise}", { time: when(since), promise });
   };
 
   return (

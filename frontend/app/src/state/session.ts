@@ -27,6 +27,17 @@ import {
 import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
 import { forgetAll } from "./local";
 import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
+import {
+  connectionIs,
+  forgetChannel,
+  forgetEverything,
+  keepChange,
+  keepFor,
+  keepListsSoon,
+  keepSoon,
+  lastAccount,
+  restoreLists,
+} from "./offline";
 import { outboxStorage } from "./outbox-storage";
 import { createPacer } from "./pace";
 import { createPeople } from "./people";
@@ -43,6 +54,7 @@ import {
 } from "./reads";
 import { myId, onUnknownPerson, type Pending, setState, state, structureChanged } from "./store";
 import { toast } from "./toasts";
+import { lookForNewVersion } from "./worker";
 
 // Whoever is shown beyond these is fetched by id, whoever is looked for by name.
 const MEMBERS_LOADED_MAX = 400;
@@ -54,26 +66,87 @@ export let socket: SocketClient;
 
 /* ---- start ---- */
 
+/** Where something is kept to be shown at once, nobody looks at an empty page for longer than this. */
+const PATIENCE_MS = 4000;
+const AGAIN_MS = 5000;
+
 export async function start(): Promise<void> {
+  const account = lastAccount();
+  const opening = account ? keepFor(account) : Promise.resolve();
   try {
-    const me = await rest.me.get();
+    const me = await (account ? within(rest.me.get(), PATIENCE_MS) : rest.me.get());
     setState("me", me);
     connect(me.id);
-    await followOneself(me.id);
-    await refreshWorkspaces();
+    if (me.id !== account) void opening.then(() => keepFor(me.id));
+    await arrive(me.id);
     setState("boot", "ready");
-    void loadDrafts().catch(() => undefined);
-    void renewPush().catch(() => undefined);
+    await opening;
+    onArrival();
   } catch (error) {
-    if (error instanceof ApiError && error.code === "unauthenticated") signedOut();
-    else setState("boot", "error");
+    if (error instanceof ApiError && error.code === "unauthenticated") await signedOut();
+    else {
+      await opening;
+      if (!(await startFromKept(account))) setState("boot", "error");
+    }
   }
+}
+
+/** Without a network: what this person read here before. The rest follows with the connection. */
+async function startFromKept(account: Id | null): Promise<boolean> {
+  if (!account || (state.me && state.me.id !== account)) return false;
+  const me = await restoreLists();
+  if (me?.id !== account) return false;
+  comingBack = true;
+  if (!socket) connect(account);
+  setState("boot", "ready");
+  void comeBack();
+  return true;
+}
+
+/** Whether the page was opened without a connection and has not had one since. */
+let comingBack = false;
+
+async function comeBack(): Promise<void> {
+  if (!comingBack || state.connection.name !== "open") return;
+  comingBack = false;
+  try {
+    setState("me", await rest.me.get());
+    await arrive(myId());
+    onArrival();
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "unauthenticated") return signedOut();
+    comingBack = true;
+    setTimeout(() => void comeBack(), AGAIN_MS);
+  }
+}
+
+async function arrive(userId: Id): Promise<void> {
+  await followOneself(userId);
+  await refreshWorkspaces();
+  void loadDrafts().catch(() => undefined);
+  void renewPush().catch(() => undefined);
+}
+
+let onArrival: () => void = () => undefined;
+let onReturn: () => void = () => undefined;
+/** The timelines tell how what was shown without a connection is put right: with fresh lists, or after a mere interruption. */
+export function whenBack(arrived: () => void, returned: () => void): void {
+  onArrival = arrived;
+  onReturn = returned;
+}
+
+function within<T>(answer: Promise<T>, ms: number): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new ApiError("timeout", "The server did not answer in time.")), ms);
+  });
+  return Promise.race([answer, late]);
 }
 
 function connect(userId: Id): void {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   socket = new SocketClient({
     url: `${scheme}//${location.host}/v1/socket`,
+    userId,
     storage: outboxStorage(userId),
     batch,
     urgent: ({ stream }) => {
@@ -91,14 +164,20 @@ function connect(userId: Id): void {
     };
   socket.on("state", (connection) => {
     setState("connection", reconcile(connection));
+    connectionIs(connection.name === "open");
     if (connection.name === "open") {
+      if (comingBack) void comeBack();
+      else if (state.everOpen) {
+        onReturn();
+        lookForNewVersion();
+      }
       // What other tabs read meanwhile was told by signals, and those are lost.
       if (state.everOpen) for (const id of state.workspaceIds) void refreshUnreads(id).catch(() => undefined);
       setState("everOpen", true);
       sendNow();
     }
     if (connection.name !== "closed") return;
-    if (connection.code === CLOSE.unauthenticated || connection.code === CLOSE.revoked) signedOut();
+    if (connection.code === CLOSE.unauthenticated || connection.code === CLOSE.revoked) void signedOut();
   });
   socket.on("event", events.add);
   socket.on("signal", inOrder(onSignal));
@@ -155,8 +234,9 @@ function followOneself(userId: Id): Promise<void> {
   });
 }
 
-export function signedOut(): void {
+export async function signedOut(): Promise<void> {
   socket?.close();
+  await forgetEverything();
   location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
 }
 
@@ -166,6 +246,7 @@ export async function signOut(): Promise<void> {
   for (const prefix of [`outbox:${myId()}:`, `draft:${myId()}:`, `reads:${myId()}`]) forgetAll(prefix);
   forgetCanvases(myId());
   socket.close();
+  await forgetEverything();
   location.assign("/signin");
 }
 
@@ -195,10 +276,9 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   );
   const mine = new Set(channels.map((channel) => channel.id));
   batch(() => {
-    for (const known of Object.values(state.channels)) {
-      if (known.workspace_id === workspace.id && known.is_member && !mine.has(known.id)) {
-        setState("channels", known.id, "is_member", false);
-      }
+    for (const known of Object.values(unwrap(state.channels))) {
+      if (known.workspace_id === workspace.id && known.is_member && !mine.has(known.id))
+        lostChannel(known.id);
     }
     for (const channel of channels) putChannel(channel);
     setState("loaded", workspace.id, true);
@@ -208,6 +288,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   void loadMembers(workspace.id);
   void loadDesk(workspace.id);
   loadWishes(workspace.id);
+  keepListsSoon();
 }
 
 async function loadMembers(workspaceId: Id): Promise<void> {
@@ -260,6 +341,7 @@ export async function enterChannel(id: Id): Promise<Channel> {
 function lostChannel(channelId: Id): void {
   const channel = unwrap(state.channels)[channelId];
   if (!channel) return;
+  forgetChannel(channelId);
   if (channel.kind === "public") {
     setState("channels", channelId, "is_member", false);
     return;
@@ -326,6 +408,7 @@ export function onEvent(event: EventFrame): void {
       onDeskEvent(event);
     }
   });
+  keepListsSoon();
 }
 
 function onChannelEvent(channelId: Id, event: EventFrame): void {
@@ -333,6 +416,10 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
   if (channel && event.seq > channel.seq)
     setState("channels", channelId, { seq: event.seq, count: event.count });
   const timeline = state.timelines[channelId];
+  if (timeline?.status === "ready") keepSoon(`c:${channelId}`);
+  else if (event.type === "message.edited" || event.type === "message.deleted") keepChange(channelId, event);
+  const thread = "thread_id" in event.data ? event.data.thread_id : messageIdOf(event);
+  if (thread && state.threads[thread]) keepSoon(`t:${thread}`);
   if (isNotice(event) && timeline?.status === "ready" && timeline.newer === null) {
     setState("timelines", channelId, "notices", (known) => mergeNotices(known, [event]));
   }

@@ -10,7 +10,16 @@ import {
   mergeNotices,
   messageIdOf,
 } from "./apply";
-import { deliveredSeq, dropPending, fetching, onResyncOfMessages, rest } from "./session";
+import {
+  type Fresh,
+  isOffline,
+  keepSoon,
+  putRight,
+  restoreChannel,
+  restoreThread,
+  takeRestored,
+} from "./offline";
+import { deliveredSeq, dropPending, fetching, onResyncOfMessages, rest, whenBack } from "./session";
 import { type Known, setState, state, type Timeline } from "./store";
 import { toastError } from "./toasts";
 
@@ -26,20 +35,24 @@ const visited: Id[] = [];
 export async function openTimeline(channelId: Id, around: Id | null): Promise<void> {
   remember(channelId);
   const known = state.timelines[channelId];
+  keepSoon(`c:${channelId}`);
   if (known?.status === "ready" && (around ? known.ids.includes(around) : known.newer === null)) return;
+  if (isOffline() && (await restoreChannel(channelId))) return;
   await load(channelId, around);
 }
 
-async function load(channelId: Id, around: Id | null): Promise<void> {
-  setState("timelines", channelId, {
-    ids: [],
-    status: "loading",
-    older: null,
-    newer: null,
-    busy: null,
-    seq: 0,
-    notices: [],
-  });
+/** `quietly`: what is there stays on the screen until the answer comes. */
+async function load(channelId: Id, around: Id | null, quietly = false): Promise<void> {
+  if (!quietly)
+    setState("timelines", channelId, {
+      ids: [],
+      status: "loading",
+      older: null,
+      newer: null,
+      busy: null,
+      seq: 0,
+      notices: [],
+    });
   try {
     await fetching(
       channelId,
@@ -57,6 +70,7 @@ async function load(channelId: Id, around: Id | null): Promise<void> {
       },
     );
   } catch (error) {
+    if (state.connection.name !== "open" && (await restoreChannel(channelId))) return;
     setState("timelines", channelId, "status", "error");
     toastError(error);
   }
@@ -66,7 +80,7 @@ export const reloadTimeline = (channelId: Id): Promise<void> => load(channelId, 
 
 export async function loadOlder(channelId: Id): Promise<void> {
   const timeline = state.timelines[channelId];
-  if (timeline?.status !== "ready" || !timeline.older || timeline.busy) return;
+  if (timeline?.status !== "ready" || !timeline.older || timeline.busy || isOffline()) return;
   await extend(channelId, "older", timeline.older);
 }
 
@@ -127,6 +141,7 @@ function merge(
     }
     const run = state.timelines[channelId];
     if (!run) return;
+    keepSoon(`c:${channelId}`);
     setState("timelines", channelId, change(run));
     if (state.timelines[channelId]?.newer === null) {
       const told = later.filter(isNotice);
@@ -207,13 +222,15 @@ onResyncOfMessages(async (channelId) => {
 /* ---- threads ---- */
 
 export async function openThread(channelId: Id, parentId: Id): Promise<void> {
+  keepSoon(`t:${parentId}`);
   if (state.threads[parentId]?.status === "ready") return;
+  if (isOffline() && (await restoreThread(parentId))) return;
   await loadThread(channelId, parentId);
 }
 
-export async function loadThread(channelId: Id, parentId: Id): Promise<void> {
+export async function loadThread(channelId: Id, parentId: Id, anew = false): Promise<void> {
   setState("threads", parentId, { ids: state.threads[parentId]?.ids ?? [], status: "loading", next: null });
-  await extendThread(channelId, parentId, undefined);
+  await extendThread(channelId, parentId, undefined, anew);
 }
 
 export async function loadMoreReplies(channelId: Id, parentId: Id): Promise<void> {
@@ -221,14 +238,20 @@ export async function loadMoreReplies(channelId: Id, parentId: Id): Promise<void
   if (thread?.status === "ready" && thread.next) await extendThread(channelId, parentId, thread.next);
 }
 
-async function extendThread(channelId: Id, parentId: Id, cursor: string | undefined): Promise<void> {
+async function extendThread(
+  channelId: Id,
+  parentId: Id,
+  cursor: string | undefined,
+  anew = false,
+): Promise<void> {
   try {
     await fetching(
       channelId,
       () => rest.messages.replies(parentId, { limit: 100, ...(cursor ? { cursor } : {}) }),
       (page, events) => {
         // This answer names no seq. It is at least as new as what was handed on before it was asked for.
-        if (!state.messages[parentId]) putMessage(channelId, page.parent, deliveredSeq(channelId), []);
+        if (!state.messages[parentId] || anew)
+          putMessage(channelId, page.parent, deliveredSeq(channelId), []);
         setState("following", parentId, page.following);
         for (const reply of page.results) putMessage(channelId, reply, 0, events);
         const listed = page.results.map((reply) => reply.message_id);
@@ -237,6 +260,7 @@ async function extendThread(channelId: Id, parentId: Id, cursor: string | undefi
           status: "ready" as const,
           next: page.next_cursor,
         }));
+        keepSoon(`t:${parentId}`);
         if (page.next_cursor !== null) return;
         for (const event of events) {
           if (event.type !== "message.posted" || event.data.thread_id !== parentId) continue;
@@ -249,10 +273,43 @@ async function extendThread(channelId: Id, parentId: Id, cursor: string | undefi
       },
     );
   } catch (error) {
+    if (state.connection.name !== "open" && !cursor && (await restoreThread(parentId))) return;
     setState("threads", parentId, "status", "error");
     toastError(error);
   }
 }
+
+/* ---- after a time without a connection ---- */
+
+function reloadRestored(): void {
+  const { channels, threads } = takeRestored();
+  const failed = Object.keys(state.timelines).filter((id) => state.timelines[id]?.status === "error");
+  for (const id of [...channels, ...failed])
+    if (state.channels[id]) void load(id, null, channels.includes(id));
+  for (const id of threads) {
+    const channelId = state.messages[id]?.channel_id;
+    if (channelId) void loadThread(channelId, id, true);
+  }
+}
+
+async function freshView(key: string, channelId: Id): Promise<Fresh> {
+  const known = (seq: number) => (message: Message) => ({ ...message, as_of: seq });
+  if (key.startsWith("t:")) {
+    const seq = state.channels[channelId]?.seq ?? 0;
+    const { parent, results } = await rest.messages.replies(key.slice(2), { limit: 100 });
+    const ids = results.map((one) => one.message_id);
+    return { seq, view: { ids, messages: results.map(known(0)), parent: known(0)(parent) } };
+  }
+  const page = await rest.channels.history(channelId, { limit: PAGE, notices: "true" });
+  const { results, cursors, notices, seq } = page;
+  const messages = results.map(known(seq)).reverse();
+  return { seq, view: { ids: idsOf(page), messages, older: cursors.older, notices: notices ?? [] } };
+}
+
+whenBack(() => {
+  reloadRestored();
+  void putRight(freshView);
+}, reloadRestored);
 
 /* ---- followed threads ---- */
 
