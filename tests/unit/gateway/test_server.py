@@ -57,7 +57,8 @@ def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int
     if not mask:
         return head + payload
     key = os.urandom(4)
-    return head + key + bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
+    keys = (key * (size // 4 + 1))[:size]
+    return head + key + (int.from_bytes(payload, "big") ^ int.from_bytes(keys, "big")).to_bytes(size, "big")
 
 
 class Peer:
