@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slackclone.settings")
 
 
 def make_app() -> Celery:
-    made = Celery("slackclone", set_as_current=False)
+    made = Celery("slackclone", set_as_current=False, task_cls="apps.core.limited:LimitedTask")
     made.config_from_object("django.conf:settings", namespace="CELERY")
     made.autodiscover_tasks()
     return made

@@ -238,8 +238,8 @@ CELERY_BROKER_URL = os.environ.get("BROKER_URL", REDIS_URL.replace("/0", "/1") i
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = 300
-CELERY_TASK_SOFT_TIME_LIMIT = 240
+# Celery's own limits don't hold in a pool of threads; apps/core/limited.py has some that do.
+TASK_LIMIT_S = 240.0
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A queue for each kind of work, so that none waits behind another. The worker has threads for each group of them.
@@ -250,6 +250,8 @@ CELERY_TASK_ROUTES = {
     "notifications.sweep": {"queue": "notify"},
     "notifications.push": {"queue": "push"},
     "notifications.close_shown": {"queue": "push"},
+    "notifications.withdraw": {"queue": "notify"},
+    "notifications.take_back": {"queue": "push"},
     "notifications.send_test": {"queue": "push"},
     "previews.fetch": {"queue": "previews"},
     "notifications.mail": {"queue": "mail"},

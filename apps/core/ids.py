@@ -77,6 +77,11 @@ def timestamp_ms(snowflake: int) -> int:
     return (snowflake >> (WORKER_BITS + SEQUENCE_BITS)) + EPOCH_MS
 
 
+def first_of(ms: int) -> int:
+    """The least id that could be minted at that time; 0 before the epoch of ids."""
+    return max(0, ms - EPOCH_MS) << (WORKER_BITS + SEQUENCE_BITS)
+
+
 _process: Snowflakes | None = None
 
 

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 BATCH = 100
 
 FOLLOWUPS: Mapping[str, tuple[str, ...]] = {
-    "message.deleted": ("messaging.withdraw_files",),
+    "message.deleted": ("messaging.withdraw_files", "notifications.withdraw"),
     "message.posted": ("messaging.follow_thread", "notifications.notify"),
 }
 # Tasks that only some events of a type concern; the others are spared the way through the broker.

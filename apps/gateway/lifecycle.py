@@ -9,6 +9,7 @@ from apps.eventlog.registry import broadcast
 from apps.gateway import registry
 from apps.gateway.metrics import GatewayCollector
 from apps.gateway.upkeep import Upkeep
+from apps.presence.metrics import PresenceCollector
 from apps.reads import registry as reads
 
 
@@ -22,6 +23,8 @@ def _collector() -> GatewayCollector:
     hub = registry.hub()
     collector = GatewayCollector(hub.stats, hub.gauges)
     REGISTRY.register(collector)
+    if hub.presence is not None:
+        REGISTRY.register(PresenceCollector(hub.presence.engine))
     return collector
 
 

@@ -3,16 +3,16 @@
 import logging
 from typing import Any
 
-from celery import Task
 from django.db import DatabaseError
 
+from apps.core.limited import LimitedTask
 from apps.notifications import metrics
 from apps.notifications.models import DeadTask
 
 _log = logging.getLogger(__name__)
 
 
-class Recorded(Task):  # type: ignore[misc]  # Celery has no types
+class Recorded(LimitedTask):
     """Base of this room's tasks."""
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002

@@ -8,9 +8,10 @@ from apps.conversations import queries as conversations
 from apps.eventlog.events import Sequenced
 from apps.messaging import contents
 from apps.messaging import queries as messaging
-from apps.messaging.events import MessagePosted
+from apps.messaging.events import Content, MessageDeleted, MessagePosted
 from apps.messaging.projection import body
 from apps.messaging.registry import store
+from apps.notifications import plain
 from apps.notifications.models import ChannelPreference, Level, Preference
 
 CHUNK = 1_000
@@ -37,6 +38,8 @@ class Post:
     everybody: str | None
     parent_sender_id: int | None
     text: str
+    plain: str
+    deleted: bool
 
     @property
     def direct(self) -> bool:
@@ -49,18 +52,33 @@ class Post:
         return f"{place}/t/{self.thread_id}" if self.thread_id is not None else f"{place}/m/{self.event_id}"
 
 
-async def load(stream: str, seq: int) -> tuple[Sequenced, str] | None:
-    """The event and its opened text; None when it is no post. Raises StoreUnavailableError, UnavailableError."""
+async def load(stream: str, seq: int) -> tuple[Sequenced, Content, bool] | None:
+    """The event, its opened content, and whether the message is deleted by now; None when it is no post.
+
+    Raises StoreUnavailableError, UnavailableError.
+    """
     for event in await store().events(stream, after=seq - 1, limit=1):
         if event.seq != seq or event.envelope.type != MessagePosted.type:
             return None
         sealed = event.envelope.sealed
         await contents.warm([sealed])
-        return event, contents.unseal(sealed, stream=stream, event_id=event.envelope.event_id).text
+        location = await store().locate(event.envelope.event_id)
+        message = None if location is None else await store().message(location)
+        deleted = message is not None and message.deleted_at is not None
+        return event, contents.unseal(sealed, stream=stream, event_id=event.envelope.event_id), deleted
     return None
 
 
-def describe(event: Sequenced, text: str) -> Post | None:
+async def deleted_by(stream: str, seq: int) -> int | None:
+    """The id of the message that the event deleted; None when it deleted none. Raises StoreUnavailableError."""
+    for event in await store().events(stream, after=seq - 1, limit=1):
+        deletion = body(event) if event.seq == seq else None
+        if isinstance(deletion, MessageDeleted):
+            return int(deletion.target.message_id)
+    return None
+
+
+def describe(event: Sequenced, content: Content, deleted: bool) -> Post | None:  # noqa: FBT001 - as `load` gives it
     """With what the database says of its channel; None when that is gone."""
     post = body(event)
     if not isinstance(post, MessagePosted):
@@ -86,7 +104,9 @@ def describe(event: Sequenced, text: str) -> Post | None:
         mentioned=frozenset(int(user_id) for user_id in post.mentioned),
         everybody=post.mentions_all,
         parent_sender_id=None if post.parent_sender_id is None else int(post.parent_sender_id),
-        text=text,
+        text=content.text,
+        plain=plain.of(content),
+        deleted=deleted,
     )
 
 

@@ -53,6 +53,7 @@ _RETRY = {
 }
 # A moment later than the gateway's own deadline, so that its report comes first.
 _RECHECK_S = ACK_WAIT_MS / 1000 + 1
+_AGAIN_S = 5.0
 _KEPT_MS = 30 * 24 * 3600 * 1000
 
 
@@ -85,8 +86,11 @@ def _see_to(post: Post, people: Sequence[int], after: int) -> None:
 
 @shared_task(name="notifications.push", **_RETRY)  # type: ignore[untyped-decorator]
 def push(stream: str, seq: int, after: str, upto: str, queue: str = "push") -> None:
-    post = _load(stream, seq)
+    post = _load(stream, seq, deleted=True)
     if post is None:
+        return
+    if post.deleted:
+        take_back.apply_async((str(post.event_id), queue), queue=queue)
         return
     pace = pacing.of_thread(pushing.SLICE) if queue == "bulk" else None
     pushed = pushing.push_due(post=post, after=int(after), upto=int(upto), pace=pace)
@@ -108,6 +112,24 @@ def unacknowledged(user_id: str, stream: str, seq: int) -> None:
 @shared_task(name="notifications.close_shown", **_RETRY)  # type: ignore[untyped-decorator]
 def close_shown(user_id: str, event_ids: Sequence[str]) -> None:
     pushing.close_shown(user_id=int(user_id), event_ids=[int(event_id) for event_id in event_ids])
+
+
+@shared_task(name="notifications.withdraw", **_RETRY)  # type: ignore[untyped-decorator]
+def withdraw(events: Sequence[dict[str, Any]]) -> None:
+    """Messages were deleted. Each is {stream, seq, …} of the deletion."""
+    for event in events:
+        deleted = posts.deleted_by(event["stream"], int(event["seq"]))
+        message_id = background.run(deleted, timeout_s=_LOAD_S)
+        if message_id is not None and (people := pushing.told(message_id)):
+            queue = "push" if people <= FEW else "bulk"
+            take_back.apply_async((str(message_id), queue), queue=queue)
+
+
+@shared_task(name="notifications.take_back", **_RETRY)  # type: ignore[untyped-decorator]
+def take_back(message_id: str, queue: str = "push") -> None:
+    pace = pacing.of_thread(pushing.SLICE) if queue == "bulk" else None
+    if pushing.withdraw(event_id=int(message_id), pace=pace):
+        take_back.apply_async((message_id, queue), queue=queue, countdown=_AGAIN_S)
 
 
 @shared_task(name="notifications.send_test", base=Recorded)  # type: ignore[untyped-decorator]
@@ -138,9 +160,11 @@ def sweep() -> None:
     pushing.purge(before_ms=now_ms() - _KEPT_MS)
 
 
-def _load(stream: str, seq: int) -> Post | None:
+def _load(stream: str, seq: int, *, deleted: bool = False) -> Post | None:
+    """None also when the message is deleted by now, unless that is asked for."""
     found = background.run(posts.load(stream, seq), timeout_s=_LOAD_S)
-    return None if found is None else posts.describe(*found)
+    post = None if found is None else posts.describe(*found)
+    return post if post is None or deleted or not post.deleted else None
 
 
 def _tell(post: Post, people: Sequence[int], *, after: int) -> None:

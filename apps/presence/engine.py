@@ -130,6 +130,14 @@ class Engine:
         self._reconcile_at = clock() + RECONCILE_S
         self._task: asyncio.Task[None] | None = None
 
+    def gauges(self) -> dict[str, tuple[str, int]]:
+        return {
+            "here": ("People with a socket at this process", len(self._here)),
+            "watched": ("People whom sockets here watch", len(self._known)),
+            "watchers": ("Sockets that watch somebody", len(self._lists)),
+            "blind": ("1 while presence can't be known and everyone is shown offline", int(self.blind)),
+        }
+
     # -- people here ------------------------------------------------------------------------------------------------
 
     def arrived(self, socket: Watcher) -> None:

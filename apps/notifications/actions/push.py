@@ -77,6 +77,33 @@ def close_shown(*, user_id: int, event_ids: Sequence[int]) -> None:
         _prune(background.run(_send_all(jobs), timeout_s=_DEADLINE_S))
 
 
+def withdraw(*, event_id: int, pace: Pace | None = None) -> bool:
+    """Its message was deleted: who was not told yet is not, and from the devices that show it it goes.
+
+    Whether another worker has some in hand, so that this is to be called again.
+    """
+    rows = Notification.objects.filter(event_id=event_id)
+    rows.filter(Q(state__in=[State.PENDING, State.CLAIMED]) | Q(mail_at__isnull=False)).update(mail_at=None)
+    rows.filter(state__in=[State.PENDING, State.CLAIMED]).update(state=State.WITHDRAWN, detail="deleted")
+    close = Push(tag=tag_of(event_id), close=True)
+    while some := list(rows.filter(state=State.SENT).order_by("user_id").values_list("id", "user_id")[:GROUP]):
+        devices = queries.devices_of([user_id for _, user_id in some])
+        for start in range(0, len(some), SLICE):
+            few = some[start : start + SLICE]
+            if pace is not None:
+                pace.turn()
+            jobs = [(device, close) for _, user_id in few for device in devices.get(user_id, ())]
+            with pace.timed() if pace is not None else nullcontext():
+                rows.filter(id__in=[row_id for row_id, _ in few]).update(state=State.WITHDRAWN, detail="deleted")
+            _prune(background.run(_send_all(jobs), timeout_s=_DEADLINE_S))
+    return rows.filter(state=State.SENDING).exists()
+
+
+def told(event_id: int) -> int:
+    """How many rows there are of it."""
+    return Notification.objects.filter(event_id=event_id).count()
+
+
 def send_test(*, user_id: int) -> int:
     """A push that says that pushes arrive. Returns how many devices took it."""
     devices = queries.devices_of([user_id]).get(user_id, [])
@@ -197,7 +224,7 @@ def _send_group(
             pace.turn()
         if left and clock.now_ms() - claimed_at > _RENEW_MS:
             claimed_at = clock.now_ms()
-            Notification.objects.filter(id__in=left).update(due_at=claimed_at)
+            Notification.objects.filter(id__in=left, state=State.CLAIMED).update(due_at=claimed_at)
         unmarked = {row.pk for row in few} & left
         if unmarked:
             Notification.objects.filter(id__in=unmarked).update(state=State.SENDING, due_at=clock.now_ms())
@@ -224,7 +251,7 @@ def _push(post: Post, sender: str, *, wordless: bool, quiet: bool) -> Push:
         "thread_id": "" if post.thread_id is None else str(post.thread_id),
         "url": post.path,
     }
-    return Push(tag_of(post.event_id), title, "" if wordless else _short(post.text), data, quiet=quiet)
+    return Push(tag_of(post.event_id), title, "" if wordless else _short(post.plain), data, quiet=quiet)
 
 
 def _short(text: str) -> str:

@@ -90,14 +90,14 @@ def _lines(unread: Sequence[Notification]) -> tuple[list[dict[str, str]], int]:
     for row in shown[-LINES_MAX:]:
         loaded = background.run(posts.load(streams.channel(row.channel_id), row.seq), timeout_s=_LOAD_S)
         post = None if loaded is None else posts.describe(*loaded)
-        if post is None:
+        if post is None or post.deleted:
             continue
         sender = accounts.users([post.sender_id]).get(post.sender_id)
         found.append(
             {
                 "sender": sender.name if sender is not None else "Somebody",
                 "place": f"#{post.channel_name}" if post.channel_name else "a direct message",
-                "text": post.text if len(post.text) <= _TEXT_MAX else post.text[: _TEXT_MAX - 1] + "…",
+                "text": post.plain if len(post.plain) <= _TEXT_MAX else post.plain[: _TEXT_MAX - 1] + "…",
                 "url": f"{settings.PUBLIC_URL}{post.path}",
             }
         )

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef
 
 from apps.core import ids
 from apps.reads import places
-from apps.reads.models import BLOCK, ChannelMention, DeletedBlock, Mention, ReactionNote, ThreadReplies
+from apps.reads.models import BLOCK, ChannelMention, DeletedBlock, Marker, Mention, ReactionNote, ThreadReplies
 from apps.reads.moves import WAS_HERE, Move, Moved, write
 
 minted_at = ids.timestamp_ms
+MENTIONS_MAX = 5_000
+PRUNED_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,23 @@ def prune_activity(*, before_ms: int) -> int:
     """Forget reactions that are older; returns how many."""
     deleted, _ = ReactionNote.objects.filter(created_at__lt=before_ms).delete()
     return deleted
+
+
+def prune_mentions(*, before_ms: int, each_max: int = MENTIONS_MAX, limit: int = PRUNED_MAX) -> int:
+    """Mentions that were read go with age, and above `each_max` of a person. Unread ones are counted, so they stay.
+
+    At most `limit` of either kind at once; how many went.
+    """
+    read = Marker.objects.filter(user_id=OuterRef("user_id"), scope_id=OuterRef("scope_id"), n__gte=OuterRef("n"))
+    over = Mention.objects.filter(Exists(read))
+    old = over.filter(message_id__lt=ids.first_of(before_ms)).order_by("message_id").values_list("id", flat=True)
+    gone, _ = Mention.objects.filter(id__in=list(old[:limit])).delete()
+    many = Mention.objects.values("user_id").annotate(count=Count("id")).filter(count__gt=each_max)
+    for row in many.order_by("user_id")[:limit]:
+        oldest = over.filter(user_id=row["user_id"]).order_by("message_id").values_list("id", flat=True)
+        some = list(oldest[: min(limit, row["count"] - each_max)])
+        gone += Mention.objects.filter(id__in=some).delete()[0]
+    return gone
 
 
 def _write_standing(standing: Standing) -> None:

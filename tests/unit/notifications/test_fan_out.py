@@ -12,6 +12,7 @@ from apps.accounts.principal import Principal
 from apps.conversations.actions.open_dm import open_dm
 from apps.core import clock
 from apps.delivery import followups
+from apps.messaging.actions.delete_message import delete_message
 from apps.messaging.actions.post_message import Posted, post_message
 from apps.notifications import posts, registry, taking_back, tasks, unsubscribe
 from apps.notifications.actions import change_channel_preference, change_preference, fan_out, register_device
@@ -89,7 +90,7 @@ def around(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Around]:
     )
     monkeypatch.setattr(reads, "read_up_to", lambda **_: found.read)
     monkeypatch.setattr(reads, "thread_read_up_to", lambda **_: found.read)
-    for name in ("push", "fan_out", "write_letter"):
+    for name in ("push", "fan_out", "write_letter", "take_back"):
         task = getattr(tasks, name)
 
         def later(
@@ -138,6 +139,12 @@ class Stage:
             await asyncio.to_thread(self.around.run)
         return posted
 
+    async def delete(self, posted: Posted) -> None:
+        """And the task that follows from it."""
+        await delete_message(actor=self.scene.owner, message_id=posted.message_id, wait=True)
+        event = {"stream": f"c:{self.scene.public}", "seq": (posted.seq or 0) + 1}
+        await asyncio.to_thread(tasks.withdraw, [event])
+
     async def notify(self, posted: Posted, *, channel: int | None = None) -> None:
         event = {"stream": f"c:{channel or self.scene.public}", "seq": posted.seq}
         await asyncio.to_thread(tasks.notify, [event])
@@ -156,7 +163,7 @@ async def test_a_mention_rings_whom_it_names_once_however_often_the_task_runs(st
     assert await stage.states() == {"member": "sent"}
     push = stage.phones.taken[0][1]
     assert push.title == "The Owner in #talk"
-    assert push.body.startswith("hello @")
+    assert push.body == "hello @The Member"
     assert push.data["url"] == f"/w/{stage.scene.team.id}/c/{stage.scene.public}/m/{posted.message_id}"
 
 
@@ -396,6 +403,42 @@ async def test_what_a_dead_worker_had_in_hand_is_sent_again_quietly(stage: Stage
     assert await stage.states() == {"member": "sent"}
 
 
+async def test_a_deleted_message_goes_from_the_devices_and_is_not_pushed_any_more(stage: Stage) -> None:
+    stage.around.online(stage.id("admin"))
+    posted = await stage.tell("@channel a secret", run=False)
+    await asyncio.to_thread(stage.around.run_one)
+    assert stage.phones.rung == ["member"]
+    await stage.delete(posted)
+    await asyncio.to_thread(stage.around.run)
+    assert [(token, push.close) for token, push in stage.phones.taken] == [("member", False), ("member", True)]
+    assert await stage.states() == {"admin": "withdrawn", "member": "withdrawn"}
+    # a task that comes late finds it deleted
+    await stage.notify(posted)
+    await asyncio.to_thread(stage.around.run)
+    assert stage.phones.rung == ["member"]
+    assert await letters(stage) == []
+
+
+async def test_a_push_that_is_on_its_way_while_its_message_is_deleted_is_taken_back_later(stage: Stage) -> None:
+    posted = await stage.tell(f"@{await handle(stage, 'member')}", run=False)
+    stage.phones.die_after = 1
+    with pytest.raises(RuntimeError):
+        await asyncio.to_thread(stage.around.run)
+    stage.phones.die_after = None
+    await stage.delete(posted)
+    await asyncio.to_thread(stage.around.run_one)
+    assert [countdown for _, _, countdown, _ in stage.around.enqueued] == [tasks._AGAIN_S]
+    await asyncio.to_thread(lambda: Notification.objects.filter(state="sending").update(state="sent"))
+    await asyncio.to_thread(stage.around.run)
+    assert [push.close for _, push in stage.phones.taken] == [False, True]
+
+
+async def test_a_push_is_plain_text_with_people_by_their_names(stage: Stage) -> None:
+    name = await handle(stage, "member")
+    await stage.tell(f"**Look** @{name}: `x < y`\n- [the plan](https://example.org/)\n> quoted")
+    assert stage.phones.taken[0][1].body == "Look @The Member: x < y the plan quoted"
+
+
 async def test_who_wants_no_words_on_the_lock_screen_gets_none(stage: Stage) -> None:
     await asyncio.to_thread(
         change_preference, actor=stage.scene.member, workspace_id=stage.scene.team.id, content_free=True
@@ -461,4 +504,5 @@ async def test_one_click_ends_the_letters(stage: Stage, client: Any) -> None:
 
 async def test_followups_name_this_rooms_tasks() -> None:
     assert tasks.notify.name in followups.FOLLOWUPS["message.posted"]
+    assert tasks.withdraw.name in followups.FOLLOWUPS["message.deleted"]
     assert set(followups.CONCERNING) == {tasks.notify.name}
