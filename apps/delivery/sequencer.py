@@ -137,6 +137,11 @@ class Sequencer:
         return self._down
 
     @property
+    def is_full(self) -> bool:
+        """It takes no more from the log until the store, or the broker, has what is in memory."""
+        return len(self._waiting) >= FOLLOWUPS_MAX or self._streams.full
+
+    @property
     def partitions(self) -> frozenset[int]:
         return frozenset(self._partitions)
 
@@ -182,7 +187,7 @@ class Sequencer:
                     await self._storing
                     self._storing = None
                     await asyncio.sleep(min(REST_SHARE * self._took_s, REST_MAX_S))
-                poll = await reader.poll(max_records=0 if self._must_wait() else self._round_max, timeout_s=POLL_S)
+                poll = await reader.poll(max_records=0 if self.is_full else self._round_max, timeout_s=POLL_S)
                 await self._regroup(reader, poll)
                 records = await self._wanted(reader, poll)
                 if records:
@@ -205,9 +210,6 @@ class Sequencer:
             await reader.commit(self._commitable())
         await reader.close()
         self._drop(list(self._partitions))
-
-    def _must_wait(self) -> bool:
-        return len(self._waiting) >= FOLLOWUPS_MAX or self._streams.full
 
     async def _regroup(self, reader: Reader, poll: Poll) -> None:
         self._drop(poll.revoked)

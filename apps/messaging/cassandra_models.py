@@ -124,9 +124,12 @@ class MessageVersion(Model):  # type: ignore[misc]  # untyped
     sealed = columns.Blob()
 
 
-class MessageById(Model):  # type: ignore[misc]  # untyped
-    __table_name__ = "message_by_id"
-    message_id = columns.BigInt(primary_key=True)
+class MessagePlace(Model):  # type: ignore[misc]  # untyped
+    """`slice`: the second in which the id was minted, and by which worker."""
+
+    __table_name__ = "message_places"
+    slice = columns.BigInt(primary_key=True, partition_key=True)
+    message_id = columns.BigInt(primary_key=True, clustering_order="ASC")
     channel_id = columns.BigInt()
     sender_id = columns.BigInt()
     bucket = columns.Text()
@@ -171,7 +174,7 @@ TABLES: Sequence[type[Model]] = (
     Message,
     ThreadReply,
     MessageVersion,
-    MessageById,
+    MessagePlace,
     ChannelBucket,
     ChannelNotice,
     ChannelPin,

@@ -8,7 +8,7 @@ Tables of Cassandra (SQLite reaches the same with fewer tables and indexes):
     messages         ((channel_id, bucket), created_at DESC, seq DESC)  top-level ones, and replies also shown there
     thread_replies   (thread_id, seq)           replies; within a channel the order of seq is that of (created_at, seq)
     message_versions (message_id, event_id)     the contents that edits gave; the original one is in stream_events
-    message_by_id    (message_id)               where it lies
+    message_places   (slice, message_id)        where it lies; slice = the second and the worker of the id
     channel_buckets  (channel_id, bucket)       non-empty buckets: first seq, first created_at
     channel_notices  (channel_id, seq)          what happened to the channel and is told in its timeline
     channel_pins     (channel_id, message_id)   what was pinned last to be so, or not

@@ -62,6 +62,7 @@ class Member:
         self.reader = reader
         self.assigned: dict[int, int] = {}
         self.records: list[LogRecord] = []
+        self.moves: list[int] = []  # partitions that came or went
 
     @property
     def owned(self) -> set[int]:
@@ -73,6 +74,7 @@ class Member:
         for partition in poll.revoked:
             self.assigned.pop(partition)
         self.assigned.update(poll.assigned)
+        self.moves += [*poll.revoked, *poll.assigned]
         self.records.extend(poll.records)
 
     async def until(self, reached: Callable[["Member"], bool], *others: "Member") -> None:
@@ -281,6 +283,33 @@ async def test_two_readers_share_the_partitions(log: Log, factory: Factory, grou
         assert {record.position.partition for record in reader.records} == reader.owned
     await other.close()
     await first.until(lambda member: member.owned == everything)
+
+
+async def test_what_stays_flows_on_while_a_second_reader_joins(log: Log, factory: Factory, group: str) -> None:
+    first = await member(log, group)
+    await first.until(lambda member: member.owned == set(range(PARTITIONS)))
+    other = factory()
+    second = await member(other, group)
+    flowed: set[int] = set()
+    appended = 0
+    async with asyncio.timeout(30):
+        while len(second.owned) < PARTITIONS // 2 or len(first.owned) > PARTITIONS // 2:
+            joining, known = not second.owned, len(first.records)
+            await asyncio.gather(*(log.append(key, b"x") for key in KEYS.values()))
+            appended += 1
+            await asyncio.gather(first.turn(timeout_s=0.05), second.turn(timeout_s=0.05))
+            if joining:
+                flowed.update(record.position.partition for record in first.records[known:])
+    stayed = first.owned
+    assert stayed <= flowed
+    assert [first.moves.count(partition) for partition in stayed] == [1] * len(stayed)
+    await first.until(lambda first: all(_offsets(first, one) >= [*range(appended)] for one in stayed), second)
+    assert all(_offsets(first, partition) == [*range(appended)] for partition in stayed)
+    await other.close()
+
+
+def _offsets(reader: Member, partition: int) -> list[int]:
+    return [record.position.offset for record in reader.records if record.position.partition == partition]
 
 
 async def test_a_reader_that_goes_is_replaced_where_it_committed(log: Log, factory: Factory, group: str) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from acsylla.errors import CassException
 from django.conf import settings
 
+from apps.core import ids
 from apps.eventlog.events import Position, Sequenced, encode
 from apps.messaging import cassandra_schema
 from apps.messaging import events as kinds
@@ -57,6 +58,7 @@ _INDEX_CHANNELS = 20_000
 _SEEN_BUCKETS = 50_000
 _SEEN_S = 60.0
 _PINS_READ = 5_000
+_SLICE_SHIFT = ids.WORKER_BITS + ids.SEQUENCE_BITS + 10
 
 _decode_event = msgspec.msgpack.Decoder(Sequenced).decode
 _decode_target = msgspec.msgpack.Decoder(kinds.Target).decode
@@ -81,9 +83,10 @@ _HEAD = (
     "INSERT INTO stream_heads (stream, seq, count, created_at, log_partition, log_offset, bucket, bucket_rows)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
-_BY_ID = (
-    "INSERT INTO message_by_id (message_id, channel_id, sender_id, bucket, created_at, seq, thread_id, parent_bucket,"
-    " parent_created_at, parent_seq, also_in_channel) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+_PLACE = (
+    "INSERT INTO message_places (slice, message_id, channel_id, sender_id, bucket, created_at, seq, thread_id,"
+    " parent_bucket, parent_created_at, parent_seq, also_in_channel) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " USING TIMESTAMP ?"
 )
 _BUCKET = (
     "INSERT INTO channel_buckets (channel_id, bucket, first_seq, first_created_at)"
@@ -145,7 +148,7 @@ _ONE_REPLY = f"SELECT {_ROW} FROM thread_replies WHERE thread_id = ? AND seq = ?
 _BUCKETS = "SELECT bucket, first_created_at, first_seq FROM channel_buckets WHERE channel_id = ?"
 _LOCATE = (
     "SELECT channel_id, sender_id, bucket, created_at, seq, thread_id, parent_bucket, parent_created_at, parent_seq,"
-    " also_in_channel FROM message_by_id WHERE message_id = ?"
+    " also_in_channel FROM message_places WHERE slice = ? AND message_id = ?"
 )
 _EVENTS = "SELECT seq, event FROM stream_events WHERE stream = ? AND block = ? AND seq > ? LIMIT ?"
 _HEAD_OF = (
@@ -386,7 +389,9 @@ class CassandraStore:
         return await self._within_deadline(read)
 
     async def locate(self, message_id: int) -> Location | None:
-        rows = await self._within_deadline(lambda connection: connection.rows(_LOCATE, [message_id]))
+        rows = await self._within_deadline(
+            lambda connection: connection.rows(_LOCATE, [_slice(message_id), message_id])
+        )
         if not rows:
             return None
         channel_id, sender_id, bucket, created_at, seq, thread_id, parent_bucket, parent_at, parent_seq, also = rows[0]
@@ -714,11 +719,14 @@ class _Writes:
             partition, key = _parent(channel_id, parent)
             self.put(_CHANNEL.reply, partition, [stamp, event.thread_n, event.created_at, *key])
         where = [0, "", 0, 0] if parent is None else list(parent)
-        self.put(
-            _BY_ID,
-            ("by id", envelope.event_id),
-            [envelope.event_id, channel_id, sender_id, event.bucket, event.created_at, event.seq, *where, also, stamp],
-        )
+        found = [envelope.event_id, channel_id, sender_id, event.bucket, event.created_at, event.seq, *where, also]
+        part = _slice(envelope.event_id)
+        self.put(_PLACE, ("places", part), [part, *found, stamp])
+
+
+def _slice(message_id: int) -> int:
+    """What one process minted within about a second: so a round writes one partition, and the id tells which."""
+    return message_id >> _SLICE_SHIFT << ids.WORKER_BITS | message_id >> ids.SEQUENCE_BITS & ids.MAX_WORKER
 
 
 def _places(target: kinds.Target) -> list[tuple[_Table, Key, Values]]:

@@ -5,6 +5,7 @@ locale of the database matters.
 """
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -92,24 +93,14 @@ class PostgresIndex:
 
     def apply(self, changes: Sequence[Change], progress: Mapping[int, int] | None = None) -> None:
         with self._transaction() as connection:
-            for change in changes:
-                match change:
-                    case Document():
-                        connection.execute(_DOCUMENT, _row(change))
-                    case Removal():
-                        connection.execute(_REMOVE, (change.message_id, change.stamp))
-                        connection.execute(
-                            "DELETE FROM search_reactions r USING search_documents d"
-                            " WHERE r.message_id = %s AND d.message_id = r.message_id AND d.folded IS NULL",
-                            (change.message_id,),
-                        )
-                    case Reaction():
-                        connection.execute(
-                            "INSERT INTO search_reactions VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-                            if change.on
-                            else "DELETE FROM search_reactions WHERE message_id = %s AND emoji = %s AND user_id = %s",
-                            (change.message_id, change.emoji, change.user_id),
-                        )
+            for written, some in itertools.groupby(changes, key=lambda change: isinstance(change, Document)):
+                if written:
+                    rows = [_row(change) for change in some if isinstance(change, Document)]
+                    with connection.cursor() as cursor:
+                        cursor.executemany(_DOCUMENT, rows)  # in one pipeline
+                    continue
+                for change in some:
+                    _change(connection, change)
             for partition, until in (progress or {}).items():
                 connection.execute(_PROGRESS, (partition, until))
 
@@ -174,6 +165,23 @@ class PostgresIndex:
                     open=True,
                 )
             return self._pool
+
+
+def _change(connection: "psycopg.Connection[tuple[Any, ...]]", change: Change) -> None:
+    if isinstance(change, Removal):
+        connection.execute(_REMOVE, (change.message_id, change.stamp))
+        connection.execute(
+            "DELETE FROM search_reactions r USING search_documents d"
+            " WHERE r.message_id = %s AND d.message_id = r.message_id AND d.folded IS NULL",
+            (change.message_id,),
+        )
+    elif isinstance(change, Reaction):
+        connection.execute(
+            "INSERT INTO search_reactions VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+            if change.on
+            else "DELETE FROM search_reactions WHERE message_id = %s AND emoji = %s AND user_id = %s",
+            (change.message_id, change.emoji, change.user_id),
+        )
 
 
 def _row(document: Document) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ scripts without spaces. Both keep no text of their own; `documents.folded` is wh
 """
 
 import contextlib
+import itertools
 import json
 import sqlite3
 import threading
@@ -103,13 +104,14 @@ class SqliteIndex:
 
     def apply(self, changes: Sequence[Change], progress: Mapping[int, int] | None = None) -> None:
         with self._transaction() as connection:
-            for change in changes:
-                match change:
-                    case Document():
-                        _put(connection, change)
-                    case Removal():
+            for written, some in itertools.groupby(changes, key=lambda change: isinstance(change, Document)):
+                if written:
+                    _put(connection, [change for change in some if isinstance(change, Document)])
+                    continue
+                for change in some:
+                    if isinstance(change, Removal):
                         _remove(connection, change)
-                    case Reaction():
+                    elif isinstance(change, Reaction):
                         connection.execute(
                             "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)"
                             if change.on
@@ -192,12 +194,23 @@ def _deadline(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
         connection.set_progress_handler(None, 0)
 
 
-def _put(connection: sqlite3.Connection, document: Document) -> None:
-    if not _clear(connection, document.message_id, document.stamp):
-        return
-    folded = folding.fold(document.text)
-    connection.execute(
-        _DOCUMENT,
+def _put(connection: sqlite3.Connection, documents: Sequence[Document]) -> None:
+    """Many rows to a statement: each statement costs a process that serves chat as well its interpreter lock."""
+    newest: dict[int, Document] = {}
+    for document in documents:
+        held = newest.get(document.message_id)
+        if held is None or held.stamp <= document.stamp:
+            newest[document.message_id] = document
+    known = connection.execute(
+        "SELECT d.message_id, d.stamp, d.folded FROM documents d JOIN json_each(?) j ON d.message_id = j.value",
+        (json.dumps(list(newest)),),
+    ).fetchall()
+    for message_id, stamp, folded in known:
+        if stamp > newest[message_id].stamp:
+            del newest[message_id]
+        elif folded is not None:
+            _unindex(connection, message_id, folded)
+    rows = [
         (
             document.message_id,
             document.stamp,
@@ -208,11 +221,13 @@ def _put(connection: sqlite3.Connection, document: Document) -> None:
             document.thread_id,
             document.has_link,
             document.has_file,
-            folded,
-        ),
-    )
-    connection.execute("INSERT INTO grams (rowid, folded) VALUES (?, ?)", (document.message_id, folded))
-    connection.execute("INSERT INTO words (rowid, body) VALUES (?, ?)", (document.message_id, _words(folded)))
+            folding.fold(document.text),
+        )
+        for document in newest.values()
+    ]
+    connection.executemany(_DOCUMENT, rows)
+    connection.executemany("INSERT INTO grams (rowid, folded) VALUES (?, ?)", [(row[0], row[-1]) for row in rows])
+    connection.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", [(row[0], _words(row[-1])) for row in rows])
 
 
 def _remove(connection: sqlite3.Connection, removal: Removal) -> None:

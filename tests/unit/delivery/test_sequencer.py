@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from apps.core import ids
 from apps.delivery.followups import BrokerUnavailableError
 from apps.delivery.replay import replay
 from apps.delivery.sequencer import Sequencer
+from apps.delivery.sequencing import Limits
 from apps.eventlog.append import append_event
 from apps.eventlog.backends.log_sqlite import SqliteLog
 from apps.eventlog.events import Batch, Duplicate, Sequenced
@@ -322,6 +324,55 @@ async def test_while_the_store_is_down_posts_are_heard_and_nothing_is_committed(
     assert {event.seq: event for event in house.ears.events if event.stream == "c:1"} == {
         event.seq: event for event in stored
     }
+
+
+async def test_a_long_outage_of_the_store_fills_no_memory_and_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.delivery.sequencer.ROUND_MAX", 10)
+    limits = Limits(streams=100, keys=20, stream_keys=10, threads=5)
+    sequencer = house.start(limits=limits)
+    await house.post(client_msg_id="first")
+    await house.ears.hear(1)
+    await house.until_committed(1)
+    house.store.down = True
+    for number in range(300):
+        await house.post(client_msg_id=str(number))
+    async with asyncio.timeout(20):
+        while not sequencer.is_full:
+            await asyncio.sleep(0.01)
+        # It goes on to ask for the store, and takes nothing more from the log meanwhile.
+        probes = house.store.cut
+        while house.store.cut < probes + 2:
+            await asyncio.sleep(0.01)
+    assert len(house.ears.events) <= 1 + 2 * limits.keys + 10
+    house.store.down = False
+    await house.until_committed(301)
+    stored = await house.store.events("c:1", after=0, limit=1_000)
+    assert [event.seq for event in stored] == list(range(1, 302))
+    assert {event.seq: event for event in house.ears.events} == {event.seq: event for event in stored}
+
+
+async def test_how_far_behind_the_log_it_is_can_be_measured(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.delivery.sequencer.LAG_EVERY_S", 0.01)
+    partition = str((await house.log.append("c:1", b"unreadable")).partition)
+
+    def lag() -> float | None:
+        return REGISTRY.get_sample_value("sequencer_lag_records", {"partition": partition})
+
+    async def until(records: float) -> None:
+        async with asyncio.timeout(20):
+            while lag() != records:
+                await asyncio.sleep(0.01)
+
+    house.start()
+    await until(0)
+    house.store.down = True
+    for _ in range(3):
+        await house.post()
+    await until(3)
+    house.store.down = False
+    await until(0)
 
 
 async def test_an_outage_is_noticed_when_nothing_is_written(house: House) -> None:
