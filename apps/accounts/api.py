@@ -70,6 +70,9 @@ class UserOut(serializers.Serializer[Any]):
     is_bot = serializers.BooleanField()
     created_at = serializers.IntegerField()
     timezone = serializers.CharField(allow_blank=True, help_text='Of the tz database; "" when it is not known.')
+    timezone_automatic = serializers.BooleanField(help_text="The client keeps it as the browser has it.")
+    language = serializers.CharField(allow_blank=True, help_text='"" when it is not known.')
+    language_automatic = serializers.BooleanField(help_text="The client keeps it as the browser has it.")
     status = StatusOut(allow_null=True)
 
 

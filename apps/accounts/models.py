@@ -8,6 +8,7 @@ from django.db.models.functions import Lower
 
 from apps.accounts.sizes import (
     EMAIL_MAX,
+    LANGUAGE_MAX,
     NAME_MAX,
     STATUS_EMOJI_MAX,
     STATUS_TEXT_MAX,
@@ -39,6 +40,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
     timezone = models.CharField(max_length=TIMEZONE_MAX, blank=True, default="")  # of the tz database; "": not known
+    timezone_automatic = models.BooleanField(default=True)  # the client keeps it as the browser has it
+    language = models.CharField(max_length=LANGUAGE_MAX, blank=True, default="")  # of settings.LANGUAGES; "": not known
+    language_automatic = models.BooleanField(default=True)
     status_emoji = models.CharField(max_length=STATUS_EMOJI_MAX, blank=True, default="")
     status_text = models.CharField(max_length=STATUS_TEXT_MAX, blank=True, default="")
     status_expires_at = models.DateTimeField(null=True)

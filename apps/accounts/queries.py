@@ -230,7 +230,14 @@ def present_user(user: User, *, private: bool = False) -> dict[str, Any]:
         "timezone": user.timezone,
         "status": status_of(user),
     }
-    return shown | {"email": user.email} if private else shown
+    if not private:
+        return shown
+    return shown | {
+        "email": user.email,
+        "language": user.language,
+        "language_automatic": user.language_automatic,
+        "timezone_automatic": user.timezone_automatic,
+    }
 
 
 def present_session(session: AuthSession, *, current_id: int | None) -> dict[str, Any]:

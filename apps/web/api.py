@@ -12,10 +12,10 @@ from apps.accounts import queries as accounts
 from apps.accounts.api import CURSOR, LIMIT, UserOut, parsed
 from apps.accounts.authentication import principal_of, user_of
 from apps.accounts.policies import require_scope
-from apps.accounts.sizes import NAME_MAX, TIMEZONE_MAX
+from apps.accounts.sizes import LANGUAGE_MAX, NAME_MAX, TIMEZONE_MAX
 from apps.conversations import queries as conversations
 from apps.core.fields import Id, Text
-from apps.web import actions, queries
+from apps.web import actions, queries, speech
 from apps.workspaces import actions as workspace_actions
 from apps.workspaces import policies
 from apps.workspaces import queries as workspaces
@@ -26,7 +26,10 @@ from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
 class MePatchIn(serializers.Serializer[Any]):
     name = Text(max_length=NAME_MAX, required=False)
+    language = Text(max_length=LANGUAGE_MAX, required=False)
+    language_automatic = serializers.BooleanField(required=False)
     timezone = Text(max_length=TIMEZONE_MAX, required=False)
+    timezone_automatic = serializers.BooleanField(required=False)
 
 
 class WorkspaceIn(serializers.Serializer[Any]):
@@ -66,7 +69,9 @@ class MeView(APIView):
     def patch(self, request: Request) -> Response:
         changes = parsed(MePatchIn, request)
         user = workspace_actions.update_profile(actor=principal_of(request), **changes) if changes else user_of(request)
-        return Response(accounts.present_user(user, private=True))
+        answer = Response(accounts.present_user(user, private=True))
+        speech.remember(answer, user)
+        return answer
 
 
 class WorkspaceListView(APIView):

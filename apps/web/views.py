@@ -21,7 +21,11 @@ from apps.accounts.client import client_of
 from apps.accounts.principal import Principal
 from apps.core.errors import AppError, ForbiddenError, InvalidError, NotFoundError
 from apps.core.problems import InternalError, plain_response
+<<<<<<< HEAD
 from apps.web import actions, queries, shell
+=======
+from apps.web import actions, queries, speech
+>>>>>>> 9310143 (Language and time zone are settings of the person, automatic by default; Settings has both)
 from apps.web.forms import NewPasswordForm, PageForm, ResetForm, SignInForm, SignUpForm
 from apps.workspaces import queries as workspaces
 
@@ -243,9 +247,13 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
 @ensure_csrf_cookie
 @require_safe
 def app(request: HttpRequest, path: str = "") -> HttpResponse:  # noqa: ARG001 - the client routes by it
-    if browser.caller(request) is None:
+    if (caller := browser.caller(request)) is None:
         return redirect(_with_next("/signin", request.get_full_path()))
-    return render(request, "app.html")
+    user = account_queries.user(caller.user_id)
+    speech.speak(request, user)
+    page = render(request, "app.html")
+    speech.remember(page, user)
+    return page
 
 
 @require_safe

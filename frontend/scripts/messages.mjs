@@ -18,7 +18,7 @@ const SHOWN = new Set([
   "placeholder",
   "title",
 ]);
-const LETTERS = /\p{L}{2}/u;
+const LETTERS = /^(?!https?:).*\p{L}{2}/su;
 /** A string of the code with a space in it and a capital first is a sentence, thus for people. */
 const SENTENCE = /^\p{Lu}[\p{L}'’]* \S/u;
 /** The same in every language. */

@@ -129,6 +129,8 @@ REST: list[tuple[str, str, str, Any, set[str]]] = [
     ("bob", "PUT", "/v1/me/dnd", {"schedule": {"start": "22:00", "end": "08:00", "days": [7]}}, {"invalid"}),
     ("bob", "PUT", "/v1/me/presence", {"away": "yes"}, {"invalid"}),
     ("bob", "PATCH", "/v1/me", {"timezone": "Mars/Olympus"}, {"invalid"}),
+    ("bob", "PATCH", "/v1/me", {"language": "tlh"}, {"invalid"}),
+    ("bob", "PATCH", "/v1/me", {"language_automatic": "perhaps"}, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence", None, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence?ids=" + ",".join(["1"] * 201), None, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence?ids=" + "9" * 400, None, {"invalid"}),

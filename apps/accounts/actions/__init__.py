@@ -3,9 +3,9 @@
 from apps.accounts.actions.bots import create_bot, issue_bot_token, retire_bot, revoke_bot_token, revoke_bot_tokens
 from apps.accounts.actions.passwords import change_password, request_password_reset, reset_password
 from apps.accounts.actions.people import (
+    change_locale,
     change_name,
     change_status,
-    change_timezone,
     clear_status,
     sign_in,
     sign_up,
@@ -23,10 +23,10 @@ from apps.accounts.actions.sessions import (
 
 __all__ = [
     "TokenPair",
+    "change_locale",
     "change_name",
     "change_password",
     "change_status",
-    "change_timezone",
     "clear_status",
     "create_bot",
     "issue_bot_token",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -88,14 +89,36 @@ def change_name(*, actor: Principal, name: str) -> User:
     return user
 
 
-def change_timezone(*, actor: Principal, timezone: str) -> User:
-    """A name of the tz database. Raises InvalidError, ForbiddenError."""
+def change_locale(
+    *,
+    actor: Principal,
+    language: str | None = None,
+    language_automatic: bool | None = None,
+    timezone: str | None = None,
+    timezone_automatic: bool | None = None,
+) -> User:
+    """What is left out stays. A language of settings.LANGUAGES, a name of the tz database; automatic says that the
+    client reports the browser's. Raises InvalidError, ForbiddenError.
+    """
     require_person(actor)
-    if len(timezone) > TIMEZONE_MAX or timezone not in available_timezones():
-        raise InvalidError(errors={"timezone": ["Not a time zone, as Europe/Berlin."]})
+    errors: dict[str, list[str]] = {}
+    if timezone is not None and (len(timezone) > TIMEZONE_MAX or timezone not in available_timezones()):
+        errors["timezone"] = ["Not a time zone, as Europe/Berlin."]
+    if language is not None and language not in dict(settings.LANGUAGES):
+        errors["language"] = ["Not a language that is spoken here."]
+    if errors:
+        raise InvalidError(errors=errors)
+    changes = {
+        "language": language,
+        "language_automatic": language_automatic,
+        "timezone": timezone,
+        "timezone_automatic": timezone_automatic,
+    }
+    wanted = {name: value for name, value in changes.items() if value is not None}
     user = User.objects.get(id=actor.user_id)
-    user.timezone = timezone
-    user.save(update_fields=["timezone"])
+    for name, value in wanted.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(wanted))
     return user
 
 

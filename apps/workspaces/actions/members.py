@@ -2,9 +2,8 @@
 
 from django.db import IntegrityError, transaction
 
+from apps.accounts.actions import change_locale, revoke_bot_tokens
 from apps.accounts.actions import change_name as change_account_name
-from apps.accounts.actions import change_timezone as change_account_timezone
-from apps.accounts.actions import revoke_bot_tokens
 from apps.accounts.models import User
 from apps.accounts.principal import Principal
 from apps.core.errors import ConflictError, InvalidError
@@ -127,10 +126,29 @@ def change_name(*, actor: Principal, name: str) -> User:
     return user
 
 
-def update_profile(*, actor: Principal, name: str | None = None, timezone: str | None = None) -> User:
+def update_profile(
+    *,
+    actor: Principal,
+    name: str | None = None,
+    language: str | None = None,
+    language_automatic: bool | None = None,
+    timezone: str | None = None,
+    timezone_automatic: bool | None = None,
+) -> User:
     """Several changes of one's own account, all of them or none. Raises InvalidError, ForbiddenError."""
+    place = (language, language_automatic, timezone, timezone_automatic)
     with transaction.atomic():
-        user = change_account_timezone(actor=actor, timezone=timezone) if timezone is not None else None
+        user = (
+            change_locale(
+                actor=actor,
+                language=language,
+                language_automatic=language_automatic,
+                timezone=timezone,
+                timezone_automatic=timezone_automatic,
+            )
+            if any(value is not None for value in place)
+            else None
+        )
         if name is not None or user is None:
             user = change_name(actor=actor, name=name or "")
     return user

@@ -28,6 +28,7 @@ import { state, titleOf } from "./state/store";
 import { dialog, drawer, emojiRequest, isPhone, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
 import { startWorker } from "./state/worker";
+import { setZone } from "./text/zone";
 
 const UnreadsView = lazy(() => import("./components/UnreadsView"));
 const ActivityView = lazy(() => import("./components/ActivityView"));
@@ -54,6 +55,8 @@ export function App(): JSX.Element {
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
   });
+
+  createEffect(() => setZone(state.me?.timezone_automatic === false ? state.me.timezone : ""));
 
   const workspaceId = () => {
     const wanted = route().workspace;

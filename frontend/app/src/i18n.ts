@@ -6,6 +6,8 @@ export type Values = Record<string, string | number>;
 
 /** BCP 47, as on `<html lang>`. English is the sources' own. */
 const SOURCE = "en";
+/** Those that there is a catalog for, by their own names. */
+export const LANGUAGES: Readonly<Record<string, string>> = { en: "English", de: "Deutsch" };
 const RTL = new Set(["ar", "fa", "he", "ur", "yi"]);
 const CATEGORIES: Intl.LDMLPluralRule[] = ["zero", "one", "two", "few", "many", "other"];
 const CONTEXT = "\u0004";
@@ -17,6 +19,8 @@ interface Speech {
   plural: Intl.PluralRules;
   number: Intl.NumberFormat;
   list: Intl.ListFormat;
+  /** Only of a pseudo-language: what it makes of an English text. */
+  twist?: (text: string) => string;
 }
 
 const speechOf = (locale: string, catalog: Catalog): Speech => {
@@ -91,7 +95,9 @@ export const list = (items: readonly string[]): string => speech().list.format(i
 
 export const number = (value: number): string => speech().number.format(value);
 
-function filled(text: string, values?: Values): string {
+function filled(found: string, values?: Values): string {
+  const { twist } = speech();
+  const text = twist ? twist(found) : found;
   if (!values) return text;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
@@ -103,12 +109,23 @@ const catalogs = import.meta.glob<{ default: Catalog }>("../../../locale/*/LC_ME
 const catalogAt = (language: string) =>
   catalogs[`../../../locale/${language.replace("-", "_")}/LC_MESSAGES/djangojs.po`];
 
+/** The first of the browser's languages that is spoken here. */
+export function browserLanguage(): string {
+  const known = navigator.languages.map((tag) => tag.split("-")[0] ?? "").find((tag) => tag in LANGUAGES);
+  return known ?? SOURCE;
+}
+
 /** Speaks `wanted`, or English when there is no catalog for it or it can't be had now. */
 export async function speak(wanted: string): Promise<void> {
   const language = wanted.split("-")[0] ?? SOURCE;
   const load = catalogAt(wanted) ?? catalogAt(language);
   let catalog: Catalog | null = language === SOURCE ? {} : null;
   try {
+    if (wanted === "en-XA" || wanted === "ar-XB") {
+      const { twist } = await import("./text/pseudo");
+      speakFrom(wanted, {}, twist[wanted]);
+      return;
+    }
     if (load) catalog = (await load()).default;
   } catch {
     // The texts could not be had: English is better than nothing.
@@ -116,8 +133,8 @@ export async function speak(wanted: string): Promise<void> {
   speakFrom(catalog ? wanted : SOURCE, catalog ?? {});
 }
 
-export function speakFrom(locale: string, catalog: Catalog): void {
-  setSpeech(speechOf(locale, catalog));
+export function speakFrom(locale: string, catalog: Catalog, twist?: (text: string) => string): void {
+  setSpeech({ ...speechOf(locale, catalog), ...(twist ? { twist } : {}) });
   const root = page();
   if (!root) return;
   root.lang = locale;

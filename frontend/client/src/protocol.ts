@@ -20,6 +20,10 @@ export interface User {
   created_at: number;
   timezone: string;
   status: Status | null;
+  /** What follows is told only of oneself. While automatic, the client reports what the browser has. */
+  timezone_automatic?: boolean;
+  language?: string;
+  language_automatic?: boolean;
 }
 
 export type PresenceKind = "online" | "away" | "offline";

@@ -75,7 +75,13 @@ export class RestClient {
 
   readonly me = {
     get: () => this.get<User>("/v1/me"),
-    update: (body: { name?: string; timezone?: string }) => this.patch<User>("/v1/me", body),
+    update: (body: {
+      name?: string;
+      language?: string;
+      language_automatic?: boolean;
+      timezone?: string;
+      timezone_automatic?: boolean;
+    }) => this.patch<User>("/v1/me", body),
     setStatus: (body: Partial<Status>) => this.write<{ status: Status | null }>("/v1/me/status", body),
     clearStatus: () => this.remove("/v1/me/status"),
     dnd: () => this.get<Dnd>("/v1/me/dnd"),

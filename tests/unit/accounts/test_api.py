@@ -28,6 +28,9 @@ def test_sign_up_refresh_and_sign_out(rest):
         "is_bot": False,
         "created_at": made.json()["user"]["created_at"],
         "timezone": "",
+        "timezone_automatic": True,
+        "language": "",
+        "language_automatic": True,
         "status": None,
     }
     renewed = post(rest, "/v1/auth/token/refresh", {"refresh": made.json()["refresh"]}).json()

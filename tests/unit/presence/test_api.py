@@ -71,6 +71,9 @@ def test_a_time_zone_is_one_of_the_database(ann):
     assert rest.patch("/v1/me", {"timezone": "Asia/Kolkata"}, format="json").json()["timezone"] == "Asia/Kolkata"
     assert rest.patch("/v1/me", {"timezone": "Mars/Olympus"}, format="json").status_code == 400
     assert rest.get("/v1/me").json()["timezone"] == "Asia/Kolkata"
+    assert rest.get("/v1/me").json()["timezone_automatic"] is True
+    fixed = rest.patch("/v1/me", {"timezone": "Europe/Berlin", "timezone_automatic": False}, format="json").json()
+    assert (fixed["timezone"], fixed["timezone_automatic"]) == ("Europe/Berlin", False)
 
 
 def test_only_members_of_the_workspace_are_seen_and_by_guests_only_acquaintances(team, ann, presence):

@@ -1,6 +1,6 @@
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { Icon, type IconName } from "../components/Icon";
-import { t } from "../i18n";
+import { browserLanguage, LANGUAGES, speak, t } from "../i18n";
 import { rest, signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -16,6 +16,7 @@ import {
   undoSeconds,
 } from "../state/ui";
 import { ago } from "../text/time";
+import { browserZone, zoneName } from "../text/zone";
 import { Tabs } from "./ChannelDetails";
 import { NotificationSettings } from "./Notifications";
 import { createForm, FormError, latestOf, Modal } from "./parts";
@@ -144,6 +145,7 @@ function Appearance(): JSX.Element {
         </select>
         <p class="hint">{t("What is sent is the same.")}</p>
       </div>
+      <Locale />
       <div class="field">
         <label for="undo-send">{t("Undo sending")}</label>
         <select
@@ -159,6 +161,57 @@ function Appearance(): JSX.Element {
         </select>
       </div>
     </div>
+  );
+}
+
+/** Automatic: as the browser has it. */
+function Locale(): JSX.Element {
+  const zones = [...new Set([zoneName(), ...Intl.supportedValuesOf("timeZone")])].sort();
+  const update = (changes: Parameters<typeof rest.me.update>[0]) =>
+    rest.me.update(changes).then((me) => setState("me", me), toastError);
+  const choose = async (language: string) => {
+    const spoken = language || browserLanguage();
+    await update({ language: spoken, language_automatic: !language });
+    await speak(spoken);
+  };
+  return (
+    <>
+      <div class="field">
+        <label for="language">{t("Language")}</label>
+        <select
+          id="language"
+          class="input"
+          value={state.me?.language_automatic === false ? state.me.language : ""}
+          onChange={(event) => void choose(event.currentTarget.value)}
+        >
+          <option value="">
+            {t("Automatic: {choice}", { choice: LANGUAGES[browserLanguage()] ?? "English" })}
+          </option>
+          <For each={Object.entries(LANGUAGES)}>
+            {([tag, name]) => (
+              <option value={tag} lang={tag}>
+                {name}
+              </option>
+            )}
+          </For>
+        </select>
+      </div>
+      <div class="field">
+        <label for="time-zone">{t("Time zone")}</label>
+        <select
+          id="time-zone"
+          class="input"
+          value={state.me?.timezone_automatic === false ? state.me.timezone : ""}
+          onChange={(event) => {
+            const zone = event.currentTarget.value;
+            void update({ timezone: zone || browserZone(), timezone_automatic: !zone });
+          }}
+        >
+          <option value="">{t("Automatic: {choice}", { choice: browserZone() })}</option>
+          <For each={zones}>{(zone) => <option value={zone}>{zone.replaceAll("_", " ")}</option>}</For>
+        </select>
+      </div>
+    </>
   );
 }
 

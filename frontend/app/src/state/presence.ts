@@ -1,7 +1,8 @@
 import type { Dnd, DndSchedule, Id, Presence, Typist } from "@slackclone/client";
 import { createEffect, createRoot, createSignal } from "solid-js";
 import { createStore, produce } from "solid-js/store";
-import { t } from "../i18n";
+import { browserLanguage, t } from "../i18n";
+import { browserZone } from "../text/zone";
 import { rest, socket } from "./session";
 import { myId, partnersOf, setState, state } from "./store";
 import { toast, toastError } from "./toasts";
@@ -171,11 +172,18 @@ async function refreshMine(): Promise<void> {
   setMine({ dnd, away: presence.away });
 }
 
-/** The browser knows where one is; the server wants it for schedules, and others for the time at one's place. */
-function reportTimezone(): void {
-  const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!timezone || !state.me || state.me.timezone === timezone) return;
-  void rest.me.update({ timezone }).then(
+/** The browser knows where one is, and what one reads; the server wants it for schedules and letters. */
+function reportLocale(): void {
+  const { me } = state;
+  if (!me) return;
+  const timezone = browserZone();
+  const language = browserLanguage();
+  const changes = {
+    ...(me.timezone_automatic !== false && timezone && timezone !== me.timezone ? { timezone } : {}),
+    ...(me.language_automatic !== false && language !== me.language ? { language } : {}),
+  };
+  if (Object.keys(changes).length === 0) return;
+  void rest.me.update(changes).then(
     (me) => setState("me", me),
     () => undefined,
   );
@@ -195,7 +203,7 @@ export function startPresence(): void {
     }
   });
   reportActivity();
-  reportTimezone();
+  reportLocale();
   void refreshMine().catch(() => undefined);
   createRoot(() => {
     let soon: ReturnType<typeof setTimeout> | undefined;
