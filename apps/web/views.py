@@ -21,11 +21,7 @@ from apps.accounts.client import client_of
 from apps.accounts.principal import Principal
 from apps.core.errors import AppError, ForbiddenError, InvalidError, NotFoundError
 from apps.core.problems import InternalError, plain_response
-<<<<<<< HEAD
-from apps.web import actions, queries, shell
-=======
-from apps.web import actions, queries, speech
->>>>>>> 9310143 (Language and time zone are settings of the person, automatic by default; Settings has both)
+from apps.web import actions, queries, shell, speech
 from apps.web.forms import NewPasswordForm, PageForm, ResetForm, SignInForm, SignUpForm
 from apps.workspaces import queries as workspaces
 

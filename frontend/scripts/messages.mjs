@@ -24,7 +24,7 @@ const SENTENCE = /^\p{Lu}[\p{L}'’]* \S/u;
 /** The same in every language. */
 const NAMES = new Set(["Ctrl K", "name@example.org", "slackclone"]);
 /** Said to developers, not to people. */
-const UNSAID = new Set(["Error", "TypeError", "RangeError"]);
+const UNSAID = new Set(["ApiError", "Error", "TypeError", "RangeError"]);
 
 const problems = [];
 const found = new Map();

@@ -9,6 +9,7 @@ import {
   Show,
   Suspense,
   Switch,
+  untrack,
 } from "solid-js";
 import { Banner } from "./components/Banner";
 import { ChannelView, Landing } from "./components/ChannelView";
@@ -16,7 +17,7 @@ import { Rail, Sidebar } from "./components/Sidebar";
 import { ThreadsView } from "./components/ThreadsView";
 import { Skeleton } from "./components/Timeline";
 import { Toasts } from "./components/Toasts";
-import { t } from "./i18n";
+import { locale, speak, t } from "./i18n";
 import { href, navigate, route } from "./router";
 import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
@@ -57,6 +58,13 @@ export function App(): JSX.Element {
   });
 
   createEffect(() => setZone(state.me?.timezone_automatic === false ? state.me.timezone : ""));
+  // The page may be one that was kept before the language was chosen.
+  createEffect(() => {
+    if (!state.me) return;
+    const chosen = state.me.language_automatic === false ? (state.me.language ?? "") : "";
+    keep("language", chosen);
+    if (chosen && chosen !== untrack(locale) && !kept("pseudo")) void speak(chosen);
+  });
 
   const workspaceId = () => {
     const wanted = route().workspace;

@@ -12,5 +12,5 @@ import "./styles/rich.css";
 
 const root = document.getElementById("app");
 // The server wrote the person's language on the page; a pseudo-language is for whoever looks for what breaks.
-const language = kept("pseudo") ?? document.documentElement.lang;
+const language = kept("pseudo") ?? kept("language") ?? document.documentElement.lang;
 if (root) void speak(language || "en").then(() => render(() => <App />, root));
