@@ -28,6 +28,7 @@ class UploadIn(serializers.Serializer[Any]):
     workspace_id = Id()
     name = Text(max_length=NAME_MAX * 4)
     size = Whole()
+    keep_metadata = serializers.BooleanField(default=False)
 
 
 class FileOut(serializers.Serializer[Any]):

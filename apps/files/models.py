@@ -21,6 +21,8 @@ class File(models.Model):
     received      bytes that the storage has
     channel_id    once attached: who may read that channel may read the file
     message_id    the message that shows it, as far as is known
+    keeps_metadata  its owner wants what the camera wrote to stay in it
+    cleaned       its bytes are the variant `clean`, without metadata; `size` and `received` are that one's
     width, height  of an image that was drawn anew, else 0; then there are also a `preview` and a `thumb`
     """
 
@@ -36,6 +38,8 @@ class File(models.Model):
     thumb_size = models.BigIntegerField(default=0)
     width = models.IntegerField(default=0)
     height = models.IntegerField(default=0)
+    keeps_metadata = models.BooleanField(default=False)
+    cleaned = models.BooleanField(default=False)
     state = models.CharField(max_length=9, choices=State, default=State.UPLOADING)
     channel_id = models.BigIntegerField(null=True)
     message_id = models.BigIntegerField(null=True)

@@ -15,8 +15,9 @@ from apps.core.errors import NotFoundError, UnavailableError
 from apps.workspaces import keys
 
 PART_BYTES = 1024 * 1024
-ORIGINAL, PREVIEW, THUMB = "original", "preview", "thumb"
-VARIANTS = (ORIGINAL, PREVIEW, THUMB)
+ORIGINAL, CLEAN, PREVIEW, THUMB = "original", "clean", "preview", "thumb"
+_WHOLE = (ORIGINAL, CLEAN)
+VARIANTS = (*_WHOLE, PREVIEW, THUMB)
 
 
 class PartsMissingError(Exception):
@@ -60,9 +61,18 @@ def read(
 
 def remove(*, workspace_id: int, file_id: int, size: int) -> None:
     """All variants. What is not there is no fault."""
+    _delete(workspace_id, file_id, size, VARIANTS)
+
+
+def remove_original(*, workspace_id: int, file_id: int, size: int) -> None:
+    """Once there is a clean one. What is not there is no fault."""
+    _delete(workspace_id, file_id, size, (ORIGINAL,))
+
+
+def _delete(workspace_id: int, file_id: int, size: int, variants: tuple[str, ...]) -> None:
     storage = storages["files"]
-    for variant in VARIANTS:
-        count = max(1, -(-size // PART_BYTES)) if variant == ORIGINAL else 1
+    for variant in variants:
+        count = max(1, -(-size // PART_BYTES)) if variant in _WHOLE else 1
         for number in range(count):
             with contextlib.suppress(FileNotFoundError):
                 storage.delete(_path(workspace_id, file_id, variant, number))

@@ -60,7 +60,7 @@ def content(file: File, variant: str, *, begin: int = 0, end: int | None = None)
         workspace_id=file.workspace_id,
         file_id=file.pk,
         key_id=file.key_id,
-        variant=variant,
+        variant=parts.CLEAN if file.cleaned and variant == parts.ORIGINAL else variant,
         size=size_of(file, variant),
         begin=begin,
         end=end,

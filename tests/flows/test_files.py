@@ -92,6 +92,38 @@ async def test_an_image_is_uploaded_posted_seen_and_withdrawn(people: People) ->
     assert (await bob.rest.get(f"/v1/channels/{team.channel['id']}/files"))["results"] == []
 
 
+async def test_what_a_camera_wrote_goes_unless_its_owner_wants_it(people: People) -> None:
+    team = await people.team("Ann")
+    ann = team.people[0]
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Nikodemus"
+    out = io.BytesIO()
+    noise = Image.effect_noise((1200, 900), 90)
+    noise.save(out, "JPEG", quality=98, exif=exif, comment=b"52.5200, 13.4050")
+    data = out.getvalue()
+    assert len(data) > MIB, "the last part goes with it"
+    file = await begin(ann, team.workspace, "holiday.jpg", len(data))
+    await put(ann, file, data[:MIB])
+    done = await put(ann, file, data[MIB:], MIB)
+    assert (done["complete"], done["width"], done["height"]) == (True, 900, 1200)
+    assert done["size"] == done["received"] < len(data)
+    clean = (await get(ann, done["url"])).body
+    assert len(clean) == done["size"]
+    assert b"Nikodemus" not in clean
+    assert b"52.5200" not in clean
+    opened = Image.open(io.BytesIO(clean))
+    assert dict(opened.getexif()) == {0x0112: 6}
+    assert opened.tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    await ann.post(team.channel, "", file_ids=[file["id"]])
+    (shown,) = (await ann.page(team.channel))["results"][0]["files"]
+    assert shown["size"] == len(clean)
+    wanted = {"workspace_id": team.workspace["id"], "name": "proof.jpg", "size": len(data), "keep_metadata": True}
+    kept = await ann.rest.post("/v1/files", wanted)
+    await put(ann, kept, data[:MIB])
+    kept = await put(ann, kept, data[MIB:], MIB)
+    assert (await get(ann, kept["url"])).body == data
+
+
 async def test_a_large_upload_goes_on_where_it_stopped(people: People) -> None:
     team = await people.team("Ann")
     ann = team.people[0]

@@ -9,7 +9,7 @@ from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
 from apps.core import registry as core
 from apps.core.errors import ConflictError, InvalidError, NotFoundError, RateLimitedError, TooLargeError
-from apps.files import images, names, parts
+from apps.files import images, metadata, names, parts
 from apps.files.models import File, State
 from apps.workspaces import keys
 from apps.workspaces import queries as workspaces
@@ -20,7 +20,7 @@ PIECE_MAX = 8 * parts.PART_BYTES
 UNATTACHED_MAX = 200  # of one person at a time
 
 
-def begin_upload(*, actor: Principal, workspace_id: int, name: str, size: int) -> File:
+def begin_upload(*, actor: Principal, workspace_id: int, name: str, size: int, keep_metadata: bool = False) -> File:
     """Raises ForbiddenError, NotFoundError, InvalidError, TooLargeError, RateLimitedError."""
     require_scope(actor, "messages:write")
     workspaces.member(workspace_id, actor.user_id)
@@ -44,6 +44,7 @@ def begin_upload(*, actor: Principal, workspace_id: int, name: str, size: int) -
         name=name,
         type=names.type_of(name),
         size=size,
+        keeps_metadata=keep_metadata,
     )
 
 
@@ -71,9 +72,11 @@ def append_bytes(*, actor: Principal, file_id: int, offset: int, data: bytes) ->
     )
     changes: dict[str, Any] = {"received": end}
     if end == found.size:
-        changes |= {"state": State.READY, **_drawn(found)}
+        changes |= {"state": State.READY, **_looked_at(found)}
     if not File.objects.filter(id=file_id, received=offset, state=State.UPLOADING).update(**changes):
         raise ConflictError("Another piece came in between.", offset=File.objects.get(id=file_id).received)
+    if changes.get("cleaned"):
+        parts.remove_original(workspace_id=found.workspace_id, file_id=found.pk, size=found.size)
     return File.objects.get(id=file_id)
 
 
@@ -93,15 +96,30 @@ def own_unattached(actor: Principal, file_id: int) -> File:
     return found
 
 
-def _drawn(file: File) -> dict[str, int]:
-    """Preview and thumb of an image, written; nothing for what is none."""
-    if file.size > settings.FILES_IMAGE_MAX_BYTES or not file.type.startswith("image/"):
+def _looked_at(file: File) -> dict[str, Any]:
+    """What changes once the whole of it is there: a picture loses its metadata, and gets a preview and a thumb."""
+    if file.size > settings.FILES_IMAGE_MAX_BYTES:
         return {}
     where = {"workspace_id": file.workspace_id, "file_id": file.pk, "key_id": file.key_id}
     try:
-        drawn = images.draw(b"".join(parts.read(**where, variant=parts.ORIGINAL, size=file.size)))
+        head = b"".join(parts.read(**where, variant=parts.ORIGINAL, size=file.size, end=metadata.HEAD_BYTES))
+        tells = not file.keeps_metadata and metadata.tells(head)
+        if not tells and not file.type.startswith("image/"):
+            return {}
+        data = b"".join(parts.read(**where, variant=parts.ORIGINAL, size=file.size))
     except parts.PartsMissingError:
         return {}
+    changes: dict[str, Any] = {}
+    clean = metadata.stripped(data) if tells else data
+    if clean is not data:
+        parts.write(**where, variant=parts.CLEAN, first=0, data=clean)
+        changes = {"cleaned": True, "size": len(clean), "received": len(clean)}
+    return changes | (_drawn(where, data) if file.type.startswith("image/") else {})
+
+
+def _drawn(where: dict[str, int], data: bytes) -> dict[str, int]:
+    """Preview and thumb of an image, written; nothing for what is none."""
+    drawn = images.draw(data)
     if drawn is None or max(len(drawn.preview), len(drawn.thumb)) > parts.PART_BYTES:
         return {}
     parts.write(**where, variant=parts.PREVIEW, first=0, data=drawn.preview)

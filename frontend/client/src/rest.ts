@@ -192,8 +192,14 @@ export class RestClient {
   };
 
   readonly files = {
-    begin: (workspaceId: Id, name: string, size: number) =>
-      this.post<Upload>("/v1/files", { workspace_id: workspaceId, name, size }),
+    /** `keepMetadata`: what a camera wrote stays in the picture. */
+    begin: (workspaceId: Id, name: string, size: number, keepMetadata = false) =>
+      this.post<Upload>("/v1/files", {
+        workspace_id: workspaceId,
+        name,
+        size,
+        ...(keepMetadata ? { keep_metadata: true } : {}),
+      }),
     get: (id: Id) => this.get<Upload>(path`/v1/files/${id}`),
     discard: (id: Id) => this.remove(path`/v1/files/${id}`),
     ofChannel: (id: Id, query: PageQuery = {}) =>

@@ -6,9 +6,11 @@ import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
 import {
   composeRich,
+  keepMetadata,
   now,
   openDialog,
   setComposeRich,
+  setKeepMetadata,
   setTheme,
   setUndoSeconds,
   type Theme,
@@ -158,6 +160,18 @@ function Appearance(): JSX.Element {
           <option value="5">{t("Hold them for 5 seconds")}</option>
           <option value="10">{t("Hold them for 10 seconds")}</option>
           <option value="20">{t("Hold them for 20 seconds")}</option>
+        </select>
+      </div>
+      <div class="field">
+        <label for="photo-data">{t("What the camera wrote into a photo")}</label>
+        <select
+          id="photo-data"
+          class="input"
+          value={keepMetadata() ? "keep" : "remove"}
+          onChange={(event) => setKeepMetadata(event.currentTarget.value === "keep")}
+        >
+          <option value="remove">{t("Take place, time and camera out before others see it")}</option>
+          <option value="keep">{t("Keep it in what I upload")}</option>
         </select>
       </div>
     </div>

@@ -88,6 +88,16 @@ document.addEventListener("visibilitychange", look);
 
 export { pageActive };
 
+const [keepMetadata, writeKeepMetadata] = createSignal(kept("keep-metadata") === "1");
+
+/** Whether pictures are uploaded with what the camera wrote: where, when, with what. */
+export { keepMetadata };
+
+export function setKeepMetadata(wanted: boolean): void {
+  writeKeepMetadata(wanted);
+  keep("keep-metadata", wanted ? "1" : null);
+}
+
 const [undoSeconds, writeUndoSeconds] = createSignal(Number(kept("undo-send") ?? 0) || 0);
 
 /** How long a message is held back before it goes, so that it can be taken back; 0: not at all. */

@@ -2,6 +2,7 @@ import { ApiError, type Id, type Upload } from "@slackclone/client";
 import { createStore, produce } from "solid-js/store";
 import { t } from "../i18n";
 import { rest } from "./session";
+import { keepMetadata } from "./ui";
 
 const PIECE = 4 * 1024 * 1024;
 const TRIES = 4;
@@ -38,25 +39,29 @@ export function createUploads(workspaceId: () => Id) {
     try {
       const made: Upload = item.id
         ? await rest.files.get(item.id)
-        : await rest.files.begin(workspaceId(), item.name, item.file.size);
+        : await rest.files.begin(workspaceId(), item.name, item.file.size, keepMetadata());
       change(key, { id: made.id, sent: made.received });
       let at = made.received;
-      for (let failures = 0; at < item.file.size; ) {
+      // Once it is complete it may be smaller than what was sent.
+      for (let failures = 0, done = made.complete; !done; ) {
         try {
           const answer = await rest.files.put(made.id, at, item.file.slice(at, at + PIECE), {
             signal: stop.signal,
             progress: (sent) => change(key, { sent: at + sent }),
           });
           at = answer.received;
+          done = answer.complete;
           failures = 0;
         } catch (error) {
           failures += 1;
           if (stop.signal.aborted || failures >= TRIES || !(error instanceof ApiError) || !goesOn(error))
             throw error;
           await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 2 ** failures));
-          at = (await rest.files.get(made.id)).received;
+          const stands = await rest.files.get(made.id);
+          at = stands.received;
+          done = stands.complete;
         }
-        change(key, { sent: at });
+        change(key, { sent: done ? item.file.size : at });
       }
       change(key, { state: "ready" });
     } catch (error) {
