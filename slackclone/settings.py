@@ -348,6 +348,7 @@ INSTALLED_APPS = [
     "apps.workspaces",
     "apps.conversations",
     "apps.files",
+    "apps.emoji",
     "apps.messaging",
     "apps.desk",
     "apps.reads",

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.workspaces.urls")),
     path("", include("apps.files.urls")),
+    path("", include("apps.emoji.urls")),
     path("", include("apps.messaging.urls")),
     path("", include("apps.notifications.urls")),
     path("", include("apps.search.urls")),

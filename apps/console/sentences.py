@@ -43,6 +43,15 @@ SENTENCES: Mapping[str, Say] = {
     "workspace.renamed": lambda detail, _: (
         f"renamed the workspace from {_quoted(detail, 'old')} to {_quoted(detail, 'new')}"
     ),
+    "workspace.policies_changed": lambda detail, _: (
+        "changed who may add what: "
+        + ", ".join(
+            f"{ {'emoji_by': 'emoji', 'groups_by': 'groups'}.get(key, key) } by {who}"
+            for key, who in sorted(detail.items())
+        )
+    ),
+    "emoji.added": lambda _, target: f"added the emoji {target}",
+    "emoji.removed": lambda _, target: f"removed the emoji {target}",
     "member.joined": lambda detail, _: f"joined by invitation as {detail.get('role', '?')}",
     "member.role_changed": lambda detail, target: (
         f"changed the role of {target} from {detail.get('old', '?')} to {detail.get('new', '?')}"

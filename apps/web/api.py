@@ -38,6 +38,8 @@ class WorkspaceIn(serializers.Serializer[Any]):
 
 class WorkspacePatchIn(serializers.Serializer[Any]):
     name = Text(max_length=WORKSPACE_NAME_MAX, required=False)
+    emoji_by = Text(max_length=10, required=False, help_text="Who may add emoji: members or admins.")
+    groups_by = Text(max_length=10, required=False, help_text="Who may make groups: members or admins.")
 
 
 class WorkspaceOut(serializers.Serializer[Any]):
@@ -45,6 +47,8 @@ class WorkspaceOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     slug = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
+    emoji_by = serializers.ChoiceField(["members", "admins"])
+    groups_by = serializers.ChoiceField(["members", "admins"])
     created_at = serializers.IntegerField()
     stream = serializers.CharField()
     seq = serializers.IntegerField(allow_null=True, help_text="null while the message store does not answer")
@@ -97,7 +101,7 @@ class WorkspaceView(APIView):
     def patch(self, request: Request, workspace_id: int) -> Response:
         actor, changes = principal_of(request), parsed(WorkspacePatchIn, request)
         if changes:
-            member = workspace_actions.rename_workspace(actor=actor, workspace_id=workspace_id, **changes)
+            member = workspace_actions.update_workspace(actor=actor, workspace_id=workspace_id, **changes)
         else:
             member = workspaces.membership(workspace_id, actor.user_id)
         return Response(_present(member))

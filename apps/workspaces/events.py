@@ -12,6 +12,8 @@ class WorkspaceUpdated(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "workspace.updated"
     workspace_id: str
     name: str
+    emoji_by: str = "members"
+    groups_by: str = "admins"
 
 
 class _MemberEvent(Event, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from apps.accounts.models import User
 from apps.accounts.sizes import EMAIL_MAX
 from apps.core.clock import now
 from apps.core.ids import new_id
-from apps.workspaces.roles import Role
+from apps.workspaces.roles import Role, Who
 from apps.workspaces.sizes import HANDLE_MAX, NAME_MAX
 
 
@@ -17,6 +17,9 @@ class Workspace(models.Model):
     name = models.CharField(max_length=NAME_MAX)
     slug = models.CharField(max_length=50, unique=True)
     creator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    # Who may add emoji, and make groups of people.
+    emoji_by = models.CharField(max_length=7, choices=Who, default=Who.MEMBERS)
+    groups_by = models.CharField(max_length=7, choices=Who, default=Who.ADMINS)
     created_at = models.DateTimeField(default=now, editable=False)
 
     def __str__(self) -> str:

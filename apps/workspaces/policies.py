@@ -1,6 +1,6 @@
 """What a role may do in its workspace. Pure: every predicate is a table in tests/unit/workspaces/test_policies.py."""
 
-from apps.workspaces.roles import Role
+from apps.workspaces.roles import Role, Who
 
 _RANK = {Role.GUEST: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 BOT_ROLES = frozenset({Role.MEMBER, Role.GUEST})
@@ -13,6 +13,11 @@ def rank(role: str) -> int:
 def is_admin(role: str) -> bool:
     """Owner or admin."""
     return rank(role) >= _RANK[Role.ADMIN]
+
+
+def allows(who: str, role: str) -> bool:
+    """What a workspace leaves to `who`. Guests are never among them."""
+    return is_admin(role) if who == Who.ADMINS else rank(role) >= _RANK[Role.MEMBER]
 
 
 def can_see_directory(role: str) -> bool:

@@ -313,6 +313,8 @@ def present_workspace(row: Member, *, seq: int | None) -> dict[str, Any]:
         "name": row.workspace.name,
         "slug": row.workspace.slug,
         "role": row.role,
+        "emoji_by": row.workspace.emoji_by,
+        "groups_by": row.workspace.groups_by,
         "created_at": to_ms(row.workspace.created_at),
         "stream": streams.workspace(row.workspace_id),
         "seq": seq,

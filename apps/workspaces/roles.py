@@ -8,3 +8,10 @@ class Role(TextChoices):
     ADMIN = "admin"
     MEMBER = "member"
     GUEST = "guest"
+
+
+class Who(TextChoices):
+    """Whom a workspace leaves something to: everybody but guests, or admins and owners."""
+
+    MEMBERS = "members"
+    ADMINS = "admins"

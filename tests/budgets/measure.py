@@ -31,6 +31,7 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
         ("invites", "GET", f"/v1/workspaces/{w}/invites", None),
         ("audit", "GET", f"/v1/workspaces/{w}/audit", None),
         ("bots", "GET", f"/v1/workspaces/{w}/bots", None),
+        ("emoji", "GET", f"/v1/workspaces/{w}/emoji", None),
         ("channels", "GET", f"/v1/workspaces/{w}/channels", None),
         ("channels browsed", "GET", f"/v1/workspaces/{w}/channels?filter=browse&q=b", None),
         ("channel", "GET", f"/v1/channels/{c}", None),

@@ -11,7 +11,12 @@ from apps.workspaces.actions.members import (
     update_member,
     update_profile,
 )
-from apps.workspaces.actions.workspaces import create_workspace, rename_workspace
+from apps.workspaces.actions.workspaces import (
+    change_policies,
+    create_workspace,
+    rename_workspace,
+    update_workspace,
+)
 
 __all__ = [
     "Accepted",
@@ -19,6 +24,7 @@ __all__ = [
     "accept_invite",
     "change_handle",
     "change_name",
+    "change_policies",
     "change_role",
     "create_bot",
     "create_invite",
@@ -32,4 +38,5 @@ __all__ = [
     "revoke_invite",
     "update_member",
     "update_profile",
+    "update_workspace",
 ]

@@ -61,9 +61,14 @@ def test_workspaces_per_person_are_bounded(ann):
 
 
 def test_renaming_tells_the_workspace(team):
+    left = {"emoji_by": "members", "groups_by": "admins"}
     actions.rename_workspace(actor=team.actor("admin"), workspace_id=team.id, name="Acme 2")
     assert events() == [
-        (f"w:{team.id}", "workspace.updated", {"workspace_id": str(team.id), "name": "Acme 2"}),
+        (
+            f"w:{team.id}",
+            "workspace.updated",
+            {"workspace_id": str(team.id), "name": "Acme 2"} | left,
+        ),
     ]
     assert AuditEntry.objects.get().detail == {"old": "Acme", "new": "Acme 2"}
     team.forget()

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class EmojiConfig(AppConfig):
+    name = "apps.emoji"
