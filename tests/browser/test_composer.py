@@ -1,5 +1,6 @@
 """Writing: commands, code, sending later thought better of; and every view as a screen reader meets it."""
 
+import base64
 import json
 import re
 from collections.abc import AsyncIterator
@@ -14,6 +15,8 @@ from tests.harness.fixtures import MakePeople
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElFTkSuQmCC"
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ async def test_commands_code_and_undo(browser: Browser, embedded: Product, peopl
     await expect((await bob.sees("def forge")).locator("code .hljs-keyword").first).to_have_text("def")
 
     await _writes_rich_text(ann, bob)
+    await _make_an_emoji(ann, bob)
 
     await ann.page.keyboard.press("Control+/")
     await expect(ann.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
@@ -112,6 +116,41 @@ async def _writes_rich_text(ann: Window, bob: Window) -> None:
     await expect(ann.page.get_by_test_id("composer-edit").locator("li")).to_have_count(2)
     await ann.page.keyboard.press("Escape")
     await toggle.click()
+
+
+async def _make_an_emoji(ann: Window, bob: Window) -> None:
+    """Ann makes one; Bob, who has been here all along, sees and uses it; removed, it is its name."""
+    await ann.say("look: :spark: flies")
+    await expect(bob.message("look: :spark: flies")).to_be_visible()
+    await ann.page.get_by_role("group", name="Composer").get_by_role("button", name="Emoji", exact=True).click()
+    await ann.page.get_by_test_id("own-emoji").click()
+    dialog = ann.page.get_by_role("dialog", name="Emoji of this workspace")
+    await dialog.get_by_test_id("emoji-file").set_input_files(
+        {"name": "Spark.png", "mimeType": "image/png", "buffer": base64.b64decode(DOT)}
+    )
+    await expect(dialog.get_by_label("Name", exact=True)).to_have_value("spark")
+    await dialog.get_by_role("button", name="Add emoji").click()
+    await expect(dialog.get_by_role("button", name="Remove :spark:")).to_be_visible()
+    await ann.page.keyboard.press("Escape")
+    image = bob.message("flies").get_by_role("img", name=":spark:")
+    await expect(image).to_be_visible()
+    assert await image.evaluate("img => img.complete ? img.naturalWidth : img.decode().then(() => img.naturalWidth)")
+    await bob.act("flies", "Add a reaction")
+    picker = bob.page.get_by_role("dialog", name="Choose an emoji")
+    await picker.get_by_label("Search emoji").fill("spark")
+    await picker.get_by_role("button", name="spark", exact=True).click()
+    reaction = ann.message("flies").get_by_role("group", name="Reactions").get_by_role("button").first
+    await expect(reaction.locator("img")).to_be_visible()
+    await ann.composer.press_sequentially(":spar")
+    await ann.page.get_by_role("option", name=":spark:").click()
+    await ann.composer.press("Enter")
+    await expect(bob.page.locator(".message-body-emoji .own-emoji")).to_be_visible()
+    await ann.page.get_by_role("group", name="Composer").get_by_role("button", name="Emoji", exact=True).click()
+    await ann.page.get_by_test_id("own-emoji").click()
+    await dialog.get_by_role("button", name="Remove :spark:").click()
+    await ann.page.keyboard.press("Escape")
+    await expect(reaction).to_contain_text(":spark:")
+    await expect(bob.message("look: :spark: flies").locator("img.own-emoji")).to_have_count(0)
 
 
 async def _violations(page: Page) -> list[str]:

@@ -63,9 +63,22 @@ export interface Workspace {
   name: string;
   slug: string;
   role: Role;
+  /** Who may add emoji, and make groups of people. */
+  emoji_by: "members" | "admins";
+  groups_by: "members" | "admins";
   created_at: number;
   stream: StreamName;
   seq: number;
+}
+
+/** An emoji that a workspace made for itself. */
+export interface CustomEmoji {
+  id: Id;
+  name: string;
+  alias_of: string | null;
+  url: string;
+  creator_id: Id;
+  created_at: number;
 }
 
 export interface Member {
@@ -464,7 +477,14 @@ interface EventData {
   "channel.created": ChannelInfo;
   "membership.added": { channel_id: Id; workspace_id: Id };
   "membership.removed": { channel_id: Id; workspace_id: Id };
-  "workspace.updated": { workspace_id: Id; name: string };
+  "workspace.updated": {
+    workspace_id: Id;
+    name: string;
+    emoji_by: "members" | "admins";
+    groups_by: "members" | "admins";
+  };
+  "emoji.added": CustomEmoji & { workspace_id: Id };
+  "emoji.removed": { workspace_id: Id; names: string[] };
   "workspace.member_joined": Member & { workspace_id: Id };
   "workspace.member_updated": Member & { workspace_id: Id };
   "notifications.preferences_changed": Omit<NotificationPreference, "channels">;

@@ -4,6 +4,7 @@ import type {
   Channel,
   ChannelKind,
   ChannelNotifications,
+  CustomEmoji,
   Device,
   Dnd,
   DndSchedule,
@@ -135,6 +136,14 @@ export class RestClient {
       id: Id,
       body: { kind: ChannelKind; name?: string; members?: Id[]; topic?: string; purpose?: string },
     ) => this.post<Channel>(path`/v1/workspaces/${id}/channels`, body),
+  };
+
+  readonly emoji = {
+    list: (workspaceId: Id, query: PageQuery = {}) =>
+      this.get<Page<CustomEmoji>>(path`/v1/workspaces/${workspaceId}/emoji`, { ...query }),
+    add: (workspaceId: Id, body: { name: string; image?: string; alias_of?: string }) =>
+      this.post<CustomEmoji>(path`/v1/workspaces/${workspaceId}/emoji`, body),
+    remove: (workspaceId: Id, name: string) => this.remove(path`/v1/workspaces/${workspaceId}/emoji/${name}`),
   };
 
   readonly notifications = {

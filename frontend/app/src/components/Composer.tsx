@@ -3,6 +3,7 @@ import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, Show,
 import { t } from "../i18n";
 import { type Field, type Format, formatOf, plainField } from "../rich/field";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
+import { ownEmoji } from "../state/ownEmoji";
 import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
 import { myId, state } from "../state/store";
@@ -13,6 +14,7 @@ import { createUploads } from "../state/uploads";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
 import { Attachments } from "./Attachments";
 import { Avatar } from "./Avatar";
+import { EmojiGlyph } from "./EmojiGlyph";
 import { Icon, type IconName } from "./Icon";
 
 interface Choice {
@@ -408,7 +410,20 @@ export function Composer(props: ComposerProps): JSX.Element {
       .slice(0, CHOICES)
       .map((one) => ({ key: one.id, insert: `#${one.name} `, label: `#${one.name}`, hint: one.topic }));
 
-  const emoji = (word: string): Choice[] =>
+  const emoji = (word: string): Choice[] => [...ownChoices(word), ...standardChoices(word)].slice(0, CHOICES);
+
+  const ownChoices = (word: string): Choice[] =>
+    ownEmoji(workspaceId())
+      .filter((one) => one.name.includes(word))
+      .map((one) => ({
+        key: `:${one.name}:`,
+        insert: `:${one.name}: `,
+        label: `:${one.name}:`,
+        hint: "",
+        emoji: `:${one.name}:`,
+      }));
+
+  const standardChoices = (word: string): Choice[] =>
     findEmoji(word, CHOICES).map((one) => ({
       key: one.emoji,
       insert: one.emoji,
@@ -533,7 +548,9 @@ export function Composer(props: ComposerProps): JSX.Element {
                   )}
                 </Show>
                 <Show when={choice.emoji}>
-                  <span class="completion-emoji">{choice.emoji}</span>
+                  <span class="completion-emoji">
+                    <EmojiGlyph emoji={choice.emoji ?? ""} />
+                  </span>
                 </Show>
                 <strong>{choice.label}</strong>
                 <span class="muted">{choice.hint}</span>

@@ -1,7 +1,10 @@
 import { createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { t } from "../i18n";
-import { emojiRequest, pickEmoji } from "../state/ui";
+import { route } from "../router";
+import { ownEmoji } from "../state/ownEmoji";
+import { emojiRequest, openDialog, pickEmoji } from "../state/ui";
 import { allEmoji, type Emoji, findEmoji, loadEmoji, recentEmoji, usedEmoji } from "../text/emoji";
+import { EmojiGlyph } from "./EmojiGlyph";
 
 const FOUND_MAX = 160;
 const MARGIN = 8;
@@ -14,10 +17,21 @@ export default function EmojiPicker(): JSX.Element {
   const [hinted, setHinted] = createSignal<Emoji | null>(null);
   void loadEmoji();
 
+  const own = (): Emoji[] =>
+    ownEmoji(route().workspace).map((one) => ({
+      emoji: `:${one.name}:`,
+      names: [one.name],
+      tags: [],
+      category: "",
+    }));
   const groups = createMemo(() => {
     const all = allEmoji();
     if (!all) return [];
-    if (query().trim()) return [{ name: t("Found"), emoji: findEmoji(query().trim(), FOUND_MAX) }];
+    const word = query().trim().toLowerCase();
+    if (word) {
+      const mine = own().filter((one) => one.names[0]?.includes(word));
+      return [{ name: t("Found"), emoji: [...mine, ...findEmoji(word, FOUND_MAX)] }];
+    }
     const recent = new Set(recentEmoji());
     const byCategory = new Map<string, Emoji[]>();
     for (const one of all) {
@@ -28,8 +42,11 @@ export default function EmojiPicker(): JSX.Element {
     return [
       {
         name: t("Often used"),
-        emoji: [...recent].map((e) => all.find((one) => one.emoji === e)).filter((e) => !!e),
+        emoji: [...recent]
+          .map((e) => all.find((one) => one.emoji === e) ?? own().find((one) => one.emoji === e))
+          .filter((e) => !!e),
       },
+      ...(own().length > 0 ? [{ name: t("This workspace"), emoji: own() }] : []),
       ...[...byCategory].map(([name, emoji]) => ({ name, emoji })),
     ];
   });
@@ -141,7 +158,7 @@ export default function EmojiPicker(): JSX.Element {
                         onPointerEnter={() => setHinted(one)}
                         onFocus={() => setHinted(one)}
                       >
-                        {one.emoji}
+                        <EmojiGlyph emoji={one.emoji} />
                       </button>
                     )}
                   </For>
@@ -155,10 +172,24 @@ export default function EmojiPicker(): JSX.Element {
         <Show when={hinted()} fallback={<span class="muted">{t("Pick an emoji")}</span>}>
           {(one) => (
             <>
-              <span class="emoji-hint">{one().emoji}</span> :{one().names[0]}:
+              <span class="emoji-hint">
+                <EmojiGlyph emoji={one().emoji} />
+              </span>{" "}
+              :{one().names[0]}:
             </>
           )}
         </Show>
+        <button
+          type="button"
+          class="btn btn-sm btn-ghost"
+          data-testid="own-emoji"
+          onClick={() => {
+            pickEmoji(null);
+            openDialog({ name: "own-emoji" });
+          }}
+        >
+          {t("Add emoji")}
+        </button>
       </footer>
     </div>
   );

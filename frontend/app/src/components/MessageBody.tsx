@@ -1,21 +1,42 @@
 import type { Message } from "@slackclone/client";
-import { createEffect, type JSX, onMount } from "solid-js";
-import { follow } from "../router";
-import { myId } from "../state/store";
+import { createEffect, createSignal, type JSX, onMount } from "solid-js";
+import { follow, href, route } from "../router";
+import { ownEmojiNamed } from "../state/ownEmoji";
+import { myId, state } from "../state/store";
 import { linkify } from "../text/linkify";
 import { highlightMentions } from "../text/mentions";
+import { showNamed } from "../text/named";
 import { sanitize } from "../text/sanitize";
 
 const EMOJI_ONLY =
   /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,6}$/u;
 
+const ONLY_EMOJI_CHARS = 120;
+
 /** The text of a message, built as DOM: from cleaned HTML when there is some, else from the text itself. */
 export function MessageBody(props: { message: Pick<Message, "text" | "html" | "mentions"> }): JSX.Element {
   let element!: HTMLDivElement;
+  const [onlyEmoji, setOnlyEmoji] = createSignal(false);
   createEffect(() => {
     const { html, text, mentions } = props.message;
     const content = html === null ? plain(text) : sanitize(html);
     highlightMentions(content, mentions, myId());
+    const workspace = route().workspace;
+    showNamed(
+      content,
+      (name) => ownEmojiNamed(workspace, name),
+      (name) => {
+        const found = Object.values(state.channels).find(
+          (one) => one.name === name && one.workspace_id === workspace,
+        );
+        return found ? href({ workspace: found.workspace_id, channel: found.id }) : null;
+      },
+    );
+    setOnlyEmoji(
+      text.length <= ONLY_EMOJI_CHARS &&
+        content.querySelector(".own-emoji") !== null &&
+        (!content.textContent?.trim() || EMOJI_ONLY.test(content.textContent)),
+    );
     element.replaceChildren(content);
     colour(element);
   });
@@ -26,7 +47,8 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
       class="message-body"
       classList={{
         "message-body-plain": props.message.html === null,
-        "message-body-emoji": props.message.text.length <= 40 && EMOJI_ONLY.test(props.message.text),
+        "message-body-emoji":
+          onlyEmoji() || (props.message.text.length <= 40 && EMOJI_ONLY.test(props.message.text)),
       }}
       dir="auto"
     />

@@ -4,6 +4,7 @@ import { list, t, tn } from "../i18n";
 import { myId, nameOf, state } from "../state/store";
 import { pickEmoji } from "../state/ui";
 import { toggleReaction } from "../state/verbs";
+import { EmojiGlyph } from "./EmojiGlyph";
 import { Icon } from "./Icon";
 
 const NAMED = 12;
@@ -39,7 +40,7 @@ export function Reactions(props: { message: Message; canReact: boolean }): JSX.E
                 onClick={() => void toggleReaction(props.message, reaction.emoji)}
               >
                 <span class="reaction-emoji" aria-hidden="true">
-                  {reaction.emoji}
+                  <EmojiGlyph emoji={reaction.emoji} />
                 </span>{" "}
                 <span class="reaction-count">{reaction.user_ids.length}</span>
               </button>

@@ -17,6 +17,7 @@ import { Arrange, Later, Remind, Reschedule, Schedule } from "./DeskDialogs";
 import { WorkspaceForm } from "./FirstRun";
 import { Forward, JumpToDate, Pins, WhoReacted } from "./MessageDialogs";
 import { ChannelNotificationDialog } from "./Notifications";
+import { OwnEmojiDialog } from "./OwnEmoji";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
 import { DndDialog, StatusDialog } from "./Status";
@@ -83,6 +84,9 @@ export default function Dialogs(): JSX.Element {
       </Match>
       <Match when={is("dnd")}>
         <DndDialog />
+      </Match>
+      <Match when={is("own-emoji")}>
+        <OwnEmojiDialog workspaceId={workspaceId()} />
       </Match>
       <Match when={is("shortcuts")}>
         <Shortcuts />

@@ -2,6 +2,7 @@ import type { Channel, Id, Message } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { ChannelGlyph } from "../components/ChannelGlyph";
+import { EmojiGlyph } from "../components/EmojiGlyph";
 import { MessageBody } from "../components/MessageBody";
 import { t } from "../i18n";
 import { setPinned } from "../state/pins";
@@ -223,7 +224,10 @@ export function WhoReacted(props: { messageId: Id }): JSX.Element {
         {(reaction) => (
           <section class="who-reacted" aria-label={`${reaction.emoji} ${reaction.user_ids.length}`}>
             <h3>
-              <span class="reaction-emoji">{reaction.emoji}</span> {reaction.user_ids.length}
+              <span class="reaction-emoji">
+                <EmojiGlyph emoji={reaction.emoji} />
+              </span>{" "}
+              {reaction.user_ids.length}
             </h3>
             <ul>
               <For each={reaction.user_ids}>

@@ -40,6 +40,7 @@ import {
 } from "./offline";
 import { outboxStorage } from "./outbox-storage";
 import { createPacer } from "./pace";
+import { loadOwnEmoji, onEmojiEvent } from "./ownEmoji";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
 import {
@@ -287,6 +288,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   void refreshUnreads(workspace.id).catch(() => undefined);
   void loadMembers(workspace.id);
   void loadDesk(workspace.id);
+  void loadOwnEmoji(workspace.id).catch(() => undefined);
   loadWishes(workspace.id);
   keepListsSoon();
 }
@@ -571,7 +573,15 @@ export function lookAt(channelId: Id): void {
 function onWorkspaceEvent(workspaceId: Id, event: EventFrame): void {
   switch (event.type) {
     case "workspace.updated":
-      setState("workspaces", workspaceId, "name", event.data.name);
+      setState("workspaces", workspaceId, {
+        name: event.data.name,
+        ...(event.data.emoji_by ? { emoji_by: event.data.emoji_by } : {}),
+        ...(event.data.groups_by ? { groups_by: event.data.groups_by } : {}),
+      });
+      return;
+    case "emoji.added":
+    case "emoji.removed":
+      onEmojiEvent(event);
       return;
     case "workspace.member_joined":
     case "workspace.member_updated": {

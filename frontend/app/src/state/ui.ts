@@ -25,6 +25,7 @@ export type DialogName =
   | { name: "reactions"; messageId: Id }
   | { name: "status" }
   | { name: "dnd" }
+  | { name: "own-emoji" }
   | { name: "shortcuts" }
   | { name: "switcher" };
 

@@ -26,7 +26,8 @@ export function sendMessage(message: {
   }
 }
 
-export async function toggleReaction(message: Message, emoji: string, on?: boolean): Promise<void> {
+export async function toggleReaction(message: Message, picked: string, on?: boolean): Promise<void> {
+  const emoji = picked.replace(/^:(.+):$/, "$1");
   const has = message.reactions.some((r) => r.emoji === emoji && r.user_ids.includes(myId()));
   const want = on ?? !has;
   if (want === has) return;
