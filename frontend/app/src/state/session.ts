@@ -39,8 +39,8 @@ import {
   restoreLists,
 } from "./offline";
 import { outboxStorage } from "./outbox-storage";
-import { createPacer } from "./pace";
 import { loadOwnEmoji, onEmojiEvent } from "./ownEmoji";
+import { createPacer } from "./pace";
 import { createPeople } from "./people";
 import { onPinChanged, onPinnedMessageChanged } from "./pins";
 import {
