@@ -1,5 +1,6 @@
 import base64
 import io
+from typing import Any
 
 import pytest
 from PIL import Image, ImageSequence
@@ -82,7 +83,7 @@ def test_what_is_refused_changes_nothing(team: Team, values: dict[str, str], err
 
 
 def test_who_may(team: Team, make_user) -> None:
-    add = {"workspace_id": team.id, "image": picture()}
+    add: dict[str, Any] = {"workspace_id": team.id, "image": picture()}
     with pytest.raises(ForbiddenError):
         actions.add_emoji(actor=team.actor("guest"), name="guests", **add)
     workspaces.change_policies(actor=team.actor("admin"), workspace_id=team.id, emoji_by="admins")
