@@ -15,6 +15,7 @@ from apps.notifications import actions, push_key, queries
 from apps.notifications.sizes import DEVICE_NAME_MAX, KEY_MAX, KEYWORD_MAX, KEYWORDS_MAX, TOKEN_MAX
 
 LEVELS = ["all", "mentions", "nothing"]
+DIGESTS = ["soon", "daily", "weekly"]
 KINDS = ["webpush", "fcm", "apns"]
 
 
@@ -24,6 +25,7 @@ class PreferencePatchIn(serializers.Serializer[Any]):
         child=Text(max_length=KEYWORD_MAX, allow_blank=True), max_length=KEYWORDS_MAX, required=False
     )
     email = Flag(required=False)
+    digest = serializers.ChoiceField(DIGESTS, required=False)
     content_free = Flag(required=False)
     sound = Flag(required=False)
 
@@ -46,6 +48,7 @@ class PreferenceOut(serializers.Serializer[Any]):
     level = serializers.ChoiceField(LEVELS)
     keywords = serializers.ListField(child=serializers.CharField())
     email = serializers.BooleanField()
+    digest = serializers.ChoiceField(DIGESTS)
     content_free = serializers.BooleanField()
     sound = serializers.BooleanField()
     channels = ChannelPreferenceOut(many=True)

@@ -13,6 +13,7 @@ class PreferencesChanged(Event, frozen=True, kw_only=True):
     email: bool
     content_free: bool
     sound: bool
+    digest: str = "soon"
 
 
 class ChannelPreferenceChanged(Event, frozen=True, kw_only=True):

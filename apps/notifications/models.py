@@ -17,6 +17,14 @@ class Level(models.TextChoices):
     NOTHING = "nothing"
 
 
+class Digest(models.TextChoices):
+    """When what was missed is mailed: a while after it, or gathered to the next morning or Monday morning."""
+
+    SOON = "soon"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
 class Device(models.Model):
     """Where a person is reached while away. `token` is a Web Push endpoint, or what FCM or APNs names the device by.
 
@@ -54,6 +62,7 @@ class Preference(models.Model):
     keywords: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
     wide = models.BooleanField(default=False)
     email = models.BooleanField(default=True)
+    digest = models.CharField(max_length=6, choices=Digest, default=Digest.SOON)
     content_free = models.BooleanField(default=False)
     sound = models.BooleanField(default=False)
 

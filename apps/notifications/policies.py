@@ -7,6 +7,7 @@ pushed; a client that is there and used has ACK_WAIT_MS to acknowledge first; do
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from apps.presence.states import State
@@ -19,6 +20,10 @@ REASONS = ("dm", "mention", "here", "channel", "keyword", "thread", "all")
 WATCHED = frozenset({"dm", "mention", "thread"})
 # What a letter may remind of later; the rest is only noise by then.
 _MAILED = frozenset({"dm", "mention", "here", "channel", "keyword"})
+
+
+DIGEST_HOUR = 8
+_MORNINGS = {"daily": frozenset(range(7)), "weekly": frozenset({0})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Wish:
     level: str = "mentions"
     muted: bool = False
     email: bool = True
+    digest: str = "soon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,16 @@ class Decision:
     reason: str
     delay_ms: int = 0
     mail: bool = False
+
+
+def mail_at(digest: str, *, now: datetime, after_ms: int) -> int:
+    """When (ms) what happens now is mailed; `now` in the person's own time."""
+    if digest not in _MORNINGS:
+        return int(now.timestamp() * 1000) + after_ms
+    morning = now.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    while morning <= now or morning.weekday() not in _MORNINGS[digest]:
+        morning += timedelta(days=1)
+    return int(morning.timestamp() * 1000)
 
 
 def decide(facts: Facts, wish: Wish, now: Circumstances) -> Decision:

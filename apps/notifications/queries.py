@@ -58,10 +58,10 @@ def wishes(
     moment = now_ms() if at_ms is None else at_ms
     ids = list(user_ids)
     everywhere = {
-        user_id: (level, keywords, email)
-        for user_id, level, keywords, email in Preference.objects.filter(
+        user_id: (level, keywords, email, digest)
+        for user_id, level, keywords, email, digest in Preference.objects.filter(
             workspace_id=workspace_id, user_id__in=ids
-        ).values_list("user_id", "level", "keywords", "email")
+        ).values_list("user_id", "level", "keywords", "email", "digest")
     }
     here = {
         user_id: (level, is_muted(muted=muted, until_ms=None if until is None else to_ms(until), now_ms=moment))
@@ -71,10 +71,10 @@ def wishes(
     }
     found = {}
     for user_id in ids:
-        level, _, email = everywhere.get(user_id, ("mentions", [], True))
+        level, _, email, digest = everywhere.get(user_id, ("mentions", [], True, "soon"))
         own_level, muted = here.get(user_id, (None, False))
-        found[user_id] = Wish(level=own_level or level, muted=muted, email=email)
-    return found, {user_id: keywords for user_id, (_, keywords, _) in everywhere.items() if keywords}
+        found[user_id] = Wish(level=own_level or level, muted=muted, email=email, digest=digest)
+    return found, {user_id: keywords for user_id, (_, keywords, *_) in everywhere.items() if keywords}
 
 
 def content_free(*, workspace_id: int, user_ids: Collection[int]) -> set[int]:
@@ -98,6 +98,7 @@ def present_preference(row: Preference, channels: Collection[ChannelPreference])
         "level": row.level,
         "keywords": row.keywords,
         "email": row.email,
+        "digest": row.digest,
         "content_free": row.content_free,
         "sound": row.sound,
         "channels": [present_channel_preference(channel) for channel in channels],

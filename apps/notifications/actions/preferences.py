@@ -11,20 +11,25 @@ from apps.core.clock import from_ms, now_ms, to_ms
 from apps.core.errors import InvalidError, NotFoundError
 from apps.eventlog import outbox, streams
 from apps.notifications.events import ChannelPreferenceChanged, PreferencesChanged
-from apps.notifications.models import ChannelPreference, Level, Preference
+from apps.notifications.models import ChannelPreference, Digest, Level, Preference
 from apps.notifications.sizes import KEYWORD_MAX, KEYWORDS_MAX
 from apps.workspaces import queries as workspaces
 
-_FLAGS = ("email", "content_free", "sound")
+_PLAIN = ("email", "digest", "content_free", "sound")
 _UNSET: Any = object()
 
 
 def change_preference(*, actor: Principal, workspace_id: int, **changes: Any) -> Preference:
-    """`changes`: level, keywords, email, content_free, sound. Raises InvalidError, NotFoundError, ForbiddenError."""
+    """`changes`: level, keywords, email, digest, content_free, sound.
+
+    Raises InvalidError, NotFoundError, ForbiddenError.
+    """
     require_person(actor)
     level, keywords = changes.get("level"), changes.get("keywords")
     if level is not None:
         _require_level(level)
+    if changes.get("digest", Digest.SOON) not in Digest.values:
+        raise InvalidError(errors={"digest": [f"One of {', '.join(Digest.values)}."]})
     words = None if keywords is None else _words(keywords)
     with transaction.atomic():
         workspaces.member(workspace_id, actor.user_id)
@@ -32,8 +37,8 @@ def change_preference(*, actor: Principal, workspace_id: int, **changes: Any) ->
         row = Preference.objects.select_for_update().get(user_id=actor.user_id, workspace_id=workspace_id)
         row.level = level or row.level
         row.keywords = row.keywords if words is None else words
-        for flag in _FLAGS:
-            setattr(row, flag, changes.get(flag, getattr(row, flag)))
+        for name in _PLAIN:
+            setattr(row, name, changes.get(name, getattr(row, name)))
         row.wide = row.level == Level.ALL or bool(row.keywords)
         row.save()
         outbox.enqueue(
@@ -43,6 +48,7 @@ def change_preference(*, actor: Principal, workspace_id: int, **changes: Any) ->
                 level=row.level,
                 keywords=row.keywords,
                 email=row.email,
+                digest=row.digest,
                 content_free=row.content_free,
                 sound=row.sound,
             ),

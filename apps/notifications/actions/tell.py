@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from apps.accounts import queries as accounts
 from apps.conversations import queries as conversations
@@ -10,7 +12,7 @@ from apps.core.ids import new_id
 from apps.messaging import queries as messaging
 from apps.notifications import queries
 from apps.notifications.models import Notification
-from apps.notifications.policies import Circumstances, Decision, Facts, decide, keyword_hit
+from apps.notifications.policies import Circumstances, Decision, Facts, Wish, decide, keyword_hit, mail_at
 from apps.notifications.posts import Post
 from apps.presence import queries as presence
 from apps.reads import queries as reads
@@ -19,6 +21,7 @@ from apps.workspaces import queries as workspaces
 State = Notification.State
 WAITING = "waiting"
 _GUEST = "guest"
+_SOON = "soon"
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,17 @@ class Told:
 
 def tell(*, post: Post, user_ids: Collection[int], mail_after_ms: int, unacknowledged: bool = False) -> Told:
     """At most a chunk of people. Idempotent: who has a row keeps it, but that an unacknowledged one falls due."""
-    decisions = _decide(post, user_ids, unacknowledged=unacknowledged)
+    decisions, wishes = _decide(post, user_ids, unacknowledged=unacknowledged)
     moment = clock.now_ms()
+    gathering = [
+        user_id for user_id, decision in decisions.items() if decision.mail and wishes[user_id].digest != _SOON
+    ]
+    zones = {user_id: ZoneInfo(name or "UTC") for user_id, name in accounts.timezones(gathering).items()}
+
+    def letter_at(user_id: int) -> int:
+        now = datetime.fromtimestamp(moment / 1000, zones.get(user_id, UTC))
+        return mail_at(wishes[user_id].digest, now=now, after_ms=mail_after_ms)
+
     rows = [
         Notification(
             id=new_id(),
@@ -52,7 +64,7 @@ def tell(*, post: Post, user_ids: Collection[int], mail_after_ms: int, unacknowl
             state=State.PENDING if decision.way == "push" else State.SKIPPED,
             detail=WAITING if decision.delay_ms else "",
             due_at=moment + decision.delay_ms,
-            mail_at=moment + mail_after_ms if decision.mail else None,
+            mail_at=letter_at(user_id) if decision.mail else None,
         )
         for user_id, decision in decisions.items()
         if decision.way != "none"
@@ -69,12 +81,14 @@ def tell(*, post: Post, user_ids: Collection[int], mail_after_ms: int, unacknowl
     )
 
 
-def _decide(post: Post, user_ids: Collection[int], *, unacknowledged: bool) -> dict[int, Decision]:
+def _decide(
+    post: Post, user_ids: Collection[int], *, unacknowledged: bool
+) -> tuple[dict[int, Decision], dict[int, Wish]]:
     among = conversations.members_among(post.channel_id, user_ids)
     roles = workspaces.people(post.workspace_id, among)
     people = [user_id for user_id in among if user_id in roles and user_id != post.sender_id]
     if not people:
-        return {}
+        return {}, {}
     wishes, keywords = queries.wishes(workspace_id=post.workspace_id, channel_id=post.channel_id, user_ids=people)
     states = presence.states(people)
     if post.thread_id is None:
@@ -107,4 +121,4 @@ def _decide(post: Post, user_ids: Collection[int], *, unacknowledged: bool) -> d
             unacknowledged=unacknowledged,
         )
         found[user_id] = decide(facts, wishes[user_id], now)
-    return found
+    return found, wishes

@@ -324,6 +324,8 @@ export interface NotificationPreference {
   level: NotificationLevel;
   keywords: string[];
   email: boolean;
+  /** When letters come: a while after what was missed, each morning, or on Mondays. */
+  digest: "soon" | "daily" | "weekly";
   content_free: boolean;
   sound: boolean;
   channels: ChannelNotifications[];

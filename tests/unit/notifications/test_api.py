@@ -34,6 +34,7 @@ def test_a_preference_is_the_default_until_it_is_changed_and_other_tabs_hear_of_
         "level": "mentions",
         "keywords": [],
         "email": True,
+        "digest": "soon",
         "content_free": False,
         "sound": False,
         "channels": [],

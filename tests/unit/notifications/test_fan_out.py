@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.core import mail
 from apps.accounts.principal import Principal
 from apps.conversations.actions.open_dm import open_dm
 from apps.core import clock
+from apps.core.errors import InvalidError
 from apps.delivery import followups
 from apps.messaging.actions.delete_message import delete_message
 from apps.messaging.actions.post_message import Posted, post_message
@@ -469,6 +471,26 @@ async def test_what_is_unread_after_a_while_is_one_letter(stage: Stage) -> None:
     assert "second" in letter.body
     assert "first &lt;b&gt;" in letter.alternatives[0][0]
     assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert len(await letters(stage)) == 1
+
+
+async def test_a_digest_waits_for_its_morning(stage: Stage) -> None:
+    for digest in ("monthly", "weekly"):
+        change = asyncio.to_thread(
+            change_preference, actor=stage.scene.member, workspace_id=stage.scene.team.id, digest=digest
+        )
+        if digest == "monthly":
+            with pytest.raises(InvalidError):
+                await change
+        else:
+            await change
+    await stage.tell(f"@{await handle(stage, 'member')} first")
+    due = await asyncio.to_thread(lambda: Notification.objects.get(user_id=stage.id("member")).mail_at)
+    assert due is not None
+    moment = datetime.fromtimestamp(due / 1000, UTC)
+    assert (moment.weekday(), moment.hour, moment.minute) == (0, 8, 0)
+    assert await letters(stage) == []
+    stage.around.passed_ms += 7 * 24 * 3600 * 1000
     assert len(await letters(stage)) == 1
 
 

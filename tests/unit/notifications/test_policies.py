@@ -1,6 +1,8 @@
 """The policy as one table: what is posted, what the person wants, how the person is, what follows."""
 
 import itertools
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +16,7 @@ from apps.notifications.policies import (
     decide,
     is_muted,
     keyword_hit,
+    mail_at,
 )
 from apps.presence.states import State
 
@@ -191,3 +194,21 @@ def test_a_mute_ends() -> None:
     assert is_muted(muted=True, until_ms=6, now_ms=5)
     assert not is_muted(muted=True, until_ms=5, now_ms=5)
     assert not is_muted(muted=False, until_ms=None, now_ms=5)
+
+
+@pytest.mark.parametrize(
+    ("digest", "now", "wanted"),
+    [
+        ("soon", "2026-03-04T10:00", "2026-03-04T10:15"),
+        ("daily", "2026-03-04T07:59", "2026-03-04T08:00"),
+        ("daily", "2026-03-04T08:00", "2026-03-05T08:00"),
+        ("daily", "2026-03-28T23:00", "2026-03-29T08:00"),  # the clock goes forward that night
+        ("weekly", "2026-03-04T10:00", "2026-03-09T08:00"),
+        ("weekly", "2026-03-09T07:00", "2026-03-09T08:00"),
+        ("weekly", "2026-03-09T09:00", "2026-03-16T08:00"),
+    ],
+)
+def test_letters_come_in_the_morning_of_whom_they_are_for(digest: str, now: str, wanted: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    found = mail_at(digest, now=datetime.fromisoformat(now).replace(tzinfo=zone), after_ms=15 * 60_000)
+    assert datetime.fromtimestamp(found / 1000, zone).strftime("%Y-%m-%dT%H:%M") == wanted

@@ -1,4 +1,4 @@
-import type { ChannelNotifications, Id, NotificationLevel } from "@slackclone/client";
+import type { ChannelNotifications, Id, NotificationLevel, NotificationPreference } from "@slackclone/client";
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { t } from "../i18n";
 import { route } from "../router";
@@ -12,9 +12,11 @@ import {
   turnOnPush,
   wishes,
 } from "../state/notify";
+import { mine } from "../state/presence";
 import { rest } from "../state/session";
 import { labelOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
+import { now, openDialog } from "../state/ui";
 import { full } from "../text/time";
 import { morning } from "../text/when";
 import { createForm, FormError, latestOf, Modal } from "./parts";
@@ -57,6 +59,7 @@ export function NotificationSettings(): JSX.Element {
   return (
     <div class="form" role="tabpanel" data-testid="notification-settings">
       <PushSetting />
+      <QuietHours />
       <Show
         when={wish()}
         fallback={
@@ -81,6 +84,12 @@ export function NotificationSettings(): JSX.Element {
               on={known().email}
               set={(email) => void change(workspaceId(), { email })}
             />
+            <Show when={known().email}>
+              <LetterTimes
+                digest={known().digest}
+                choose={(digest) => void change(workspaceId(), { digest })}
+              />
+            </Show>
             <Check
               label={t("Hide what messages say")}
               hint={t("Notifications and letters say only that there is something.")}
@@ -166,6 +175,67 @@ function PushSetting(): JSX.Element {
         </div>
       </Show>
     </div>
+  );
+}
+
+/** Do-not-disturb is a person's, in all workspaces; it has a dialog of its own. */
+function QuietHours(): JSX.Element {
+  const words = () => {
+    const { until, schedule } = mine.dnd;
+    if (until && until > now()) return t("Paused until {time}.", { time: full(until) });
+    if (schedule) return t("Quiet from {start} to {end}.", { start: schedule.start, end: schedule.end });
+    return t("Nothing is shown at night, or for a while, when you say so.");
+  };
+  return (
+    <div class="setting" data-testid="quiet-hours">
+      <div>
+        <strong>{t("Quiet hours")}</strong>
+        <p class="hint" role="status">
+          {words()}
+        </p>
+      </div>
+      <button type="button" class="btn" onClick={() => openDialog({ name: "dnd" })}>
+        {t("Set the hours")}
+      </button>
+    </div>
+  );
+}
+
+const LETTERS: { id: NotificationPreference["digest"]; label: string }[] = [
+  {
+    id: "soon",
+    get label() {
+      return t("A while after it");
+    },
+  },
+  {
+    id: "daily",
+    get label() {
+      return t("Every morning");
+    },
+  },
+  {
+    id: "weekly",
+    get label() {
+      return t("On Monday mornings");
+    },
+  },
+];
+
+function LetterTimes(props: {
+  digest: NotificationPreference["digest"];
+  choose: (digest: NotificationPreference["digest"]) => void;
+}): JSX.Element {
+  return (
+    <label class="setting">
+      <strong>{t("When letters come")}</strong>
+      <select
+        value={props.digest}
+        onChange={(event) => props.choose(event.currentTarget.value as NotificationPreference["digest"])}
+      >
+        <For each={LETTERS}>{(one) => <option value={one.id}>{one.label}</option>}</For>
+      </select>
+    </label>
   );
 }
 

@@ -2,8 +2,11 @@ import type { ChannelNotifications, EventOf, Id, NotificationPreference } from "
 import { createStore, reconcile } from "solid-js/store";
 import { t } from "../i18n";
 import { href, navigate } from "../router";
+import { plainOf } from "../text/plain";
+import { keep, kept } from "./local";
 import { rest } from "./session";
 import { isDirect, myId, nameOf, state, titleOf } from "./store";
+import { toast, toastError } from "./toasts";
 import { now, pageActive } from "./ui";
 
 /** What one wants to hear of: of each workspace that was opened, and where channels differ. */
@@ -15,6 +18,7 @@ const [wishes, setWishes] = createStore<{
 export { wishes };
 
 const asked = new Set<Id>();
+const OFFERED = "push-offered";
 
 export function loadWishes(workspaceId: Id): void {
   if (asked.has(workspaceId)) return;
@@ -54,8 +58,18 @@ export function isMuted(channelId: Id): boolean {
 
 // -- in the page ------------------------------------------------------------------------------------------------------
 
+/** What this page shows, by message. */
+const showing = new Map<Id, Notification>();
+
+/** Its message was deleted. */
+export function takeBack(messageId: Id): void {
+  showing.get(messageId)?.close();
+  showing.delete(messageId);
+}
+
 /** A message came while nobody looks at this page: a notification in the same place as a push of it would take. */
 export function notifyOfPosted(event: EventOf<"message.posted">): void {
+  void offerPush(event);
   if (pageActive() || !("Notification" in window) || Notification.permission !== "granted") return;
   const message = event.data;
   const channel = state.channels[message.channel_id];
@@ -69,11 +83,15 @@ export function notifyOfPosted(event: EventOf<"message.posted">): void {
       ? sender
       : t("{name} in #{channel}", { name: sender, channel: titleOf(channel) });
   const shown = new Notification(title, {
-    body: workspace?.content_free ? "" : message.text.slice(0, 200),
+    body: workspace?.content_free
+      ? ""
+      : plainOf(message, (id) => nameOf(channel.workspace_id, id)).slice(0, 200),
     tag: `n-${message.message_id}`,
     icon: "/static/img/logo.svg",
     silent: workspace?.sound !== true,
   });
+  showing.set(message.message_id, shown);
+  shown.onclose = () => showing.delete(message.message_id);
   shown.onclick = () => {
     window.focus();
     navigate(
@@ -107,6 +125,29 @@ function wholeWord(text: string, word: string): boolean {
   return new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "u").test(text);
 }
 
+/**
+ * After the first message that names one, and only then: now it is clear what a notification is good for. Asked once in
+ * a browser; the browser's own question comes after a click.
+ */
+async function offerPush(event: EventOf<"message.posted">): Promise<void> {
+  const channel = state.channels[event.data.channel_id];
+  if (!channel?.is_member || event.data.sender_id === myId() || kept(OFFERED)) return;
+  const named = event.data.mentions.some((mention) => mention.user_id === myId());
+  if (!(named || isDirect(channel)) || isMuted(channel.id)) return;
+  if (!("Notification" in window) || Notification.permission !== "default") return;
+  keep(OFFERED, "1");
+  if ((await pushState()) !== "off") return;
+  toast(
+    isDirect(channel)
+      ? t("Somebody wrote to you. Do you want to be told while slackclone is closed?")
+      : t("You were mentioned. Do you want to be told while slackclone is closed?"),
+    {
+      sticky: true,
+      action: { label: t("Turn on notifications"), run: () => void turnOnPush().catch(toastError) },
+    },
+  );
+}
+
 // -- push -------------------------------------------------------------------------------------------------------------
 
 export type PushState = "unsupported" | "blocked" | "off" | "on";
@@ -126,7 +167,7 @@ export async function pushState(): Promise<PushState> {
 export async function turnOnPush(): Promise<PushState> {
   if ((await Notification.requestPermission()) !== "granted") return pushState();
   const { key } = await rest.devices.key();
-  if (!key) throw new Error("This server sends no push notifications.");
+  if (!key) throw new Error(t("This server sends no push notifications."));
   const registration = await navigator.serviceWorker.register(WORKER, { scope: "/" });
   await navigator.serviceWorker.ready;
   const subscription = await registration.pushManager.subscribe({

@@ -26,7 +26,7 @@ import {
 } from "./apply";
 import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
 import { forgetAll } from "./local";
-import { loadWishes, notifyOfPosted, onWish, renewPush } from "./notify";
+import { loadWishes, notifyOfPosted, onWish, renewPush, takeBack } from "./notify";
 import {
   connectionIs,
   forgetChannel,
@@ -440,8 +440,10 @@ function onChannelEvent(channelId: Id, event: EventFrame): void {
     case "message.deleted":
     case "reaction.added":
     case "reaction.removed":
-      if (event.type === "message.deleted") countDeleted(event);
-      else if (event.type === "message.edited") countEdited(event);
+      if (event.type === "message.deleted") {
+        countDeleted(event);
+        takeBack(event.data.message_id);
+      } else if (event.type === "message.edited") countEdited(event);
       onMessageChanged(event);
       if (event.type === "message.deleted" || event.type === "message.edited")
         onPinnedMessageChanged(channelId, event.data.message_id);
