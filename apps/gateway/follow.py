@@ -90,7 +90,7 @@ async def _allowed(
 async def _replay(
     hub: Hub, socket: Socket, stream: Stream, after: int, claims: Mapping[str, bool], places: dict[str, frames.Place]
 ) -> None:
-    missed = await hub.missed(stream, after)
+    missed = await hub.repair.missed(stream, after)
     if socket.closed or not claims[stream.name]:
         return
     places[stream.name] = place = hub.join(socket, stream)

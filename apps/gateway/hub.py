@@ -9,17 +9,14 @@ a `resync`.
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import random
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from apps.canvas import actions as canvas
-from apps.core.batching import Batcher
 from apps.core.errors import UnavailableError
 from apps.eventlog import streams as names
 from apps.eventlog.events import Batch, Ephemeral, Sequenced
@@ -30,37 +27,21 @@ from apps.gateway.canvases import AWARE, Canvases
 from apps.gateway.metrics import Stats
 from apps.gateway.ports import Notified, Presenter
 from apps.gateway.presence import Presence
-from apps.gateway.stream import Pull, Socket, Stream, Writing
-from apps.messaging.ports import Head, Store, StoreUnavailableError
+from apps.gateway.pulling import Pulling
+from apps.gateway.repair import Repair
+from apps.gateway.stream import Socket, Stream
+from apps.gateway.writing import Writer
+from apps.messaging.ports import Store
 
 logger = logging.getLogger(__name__)
 
-MAX_REPLAY_EVENTS = 1000
-# What followers who are here are walked through before they are told to resync; a slow one is closed sooner.
-MAX_REPAIR_EVENTS = 20_000
-MAX_REPLAY_BYTES = 512 * 1024
 LINGER_S = 30
 TICK_S = 1.0
-# After a stream was written to its followers it rests for a multiple of the time that this took, and what comes
-# meanwhile is joined: half of it after a single event, up to twice after four or more, never beyond _MAX_JOIN_S.
-_REST_PER_EVENT, _REST_MAX = 0.5, 2.0
-_MAX_JOIN_S = 0.04
-_MAX_WRITE_BYTES = 256 * 1024
-_STORE_READ = 500
-_AHEAD_MAX = 4096
 _RING_BUDGET = 96 * 1024 * 1024
 _RING_KEPT_S = 90
-_BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 _IDLE_BUCKETS = 8
 _OPEN_AT_ONCE = 64
-_REPAIR_PATIENCE_S = 2.0
 _DRAIN_GRACE_S = 1.0
-# Writing to more followers than this is done in turns of about _TURN_S, between which pings, commands and other streams
-# are seen to.
-WRITE_AT_ONCE = 1024
-_TURN_S = 0.005
-_TURN_STEP = 64
-
 CLOSE_SILENT, CLOSE_REPLACED, CLOSE_REVOKED, CLOSE_SLOW, CLOSE_RESTART = 4408, 4409, 4410, 4508, 1012
 
 
@@ -95,20 +76,24 @@ class Hub:
         self.connected = 0  # handshakes included
         self.acks = Acknowledgements(self.users, notified=notified, deadline_s=ack_deadline_s, stats=self.stats)
         self.presence: Presence | None = None  # the registry joins them
-        self._store, self._broadcast, self._tail, self._presenter = store, broadcast, tail, presenter
-        self._heads = Batcher[str, Head](lambda streams: self._store().heads(streams), under_way=2)
+        self._broadcast, self._presenter = broadcast, presenter
         self._silent_s = heartbeat_s * 2.5
         self._paused: list[Socket] = []
         self._buckets: list[dict[Socket, None]] = [{} for _ in range(_IDLE_BUCKETS)]
         self._numbers = 0
         self._held: dict[Socket, tuple[int, float]] = {}
         self._slow: list[Socket] = []
-        self._dirty: dict[Stream, None] = {}
-        self._writing: dict[Stream, None] = {}
-        self._hot_limits = hot_limits
-        self._gauges: dict[Stream, hot.Gauge] = {}
-        self._flush_at = 0.0
-        self._flush_timer: asyncio.Handle | None = None
+        self._writer = Writer(self.stats, held=self._held, after=self._close_slow)
+        self.pulling = Pulling(self.stats, self._writer, limits=hot_limits, held=self._held, tick=lambda: self.tick)
+        self.repair = Repair(
+            self.stats,
+            streams=self.streams,
+            store=store,
+            tail=tail,
+            presenter=presenter,
+            advance=self._advance,
+            tick=lambda: self.tick,
+        )
         self._tick_timer: asyncio.TimerHandle | None = None
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,8 +175,7 @@ class Hub:
             self._held[socket] = (socket.connection.taken(), time.monotonic())
         if size > self.queue_bytes and not socket.closed:
             self._slow.append(socket)
-            if self._flush_timer is None:
-                self._wake(0.0)
+            self._writer.come_round()
 
     async def claim_session(self, socket: Socket) -> None:
         """Close older sockets of the same session, here and at every other gateway."""
@@ -220,7 +204,7 @@ class Hub:
         try:
             await self._open(found.values())
             with contextlib.suppress(UnavailableError):
-                await self.check(lingering)
+                await self.repair.check(lingering)
             yield found
         finally:
             for stream in found.values():
@@ -231,7 +215,7 @@ class Hub:
     def join(self, socket: Socket, stream: Stream) -> frames.Place:
         """Follow from now on: everything after the place returned."""
         if stream.followers and stream.pending:
-            self._write_out(stream)
+            self._writer.write_out(stream)
         stream.pending.clear()
         stream.followers[socket] = None
         socket.streams[stream.name] = stream
@@ -245,69 +229,15 @@ class Hub:
         if socket.previews is not None:
             socket.previews.discard(name)
         if stream.pending:
-            self._write_out(stream)
+            self._writer.write_out(stream)
         else:
-            self._hurry(stream, socket)
+            self._writer.hurry(stream, socket)
         stream.followers.pop(socket, None)
         if stream.pull is not None:
             stream.pull.places.pop(socket, None)
         if stream.idle:
             stream.idle_tick = self.tick
         return True
-
-    async def missed(self, stream: Stream, after: int) -> list[bytes] | None:
-        """Frames of everything after `after` up to the stream's place at the return, or None when it is too much.
-
-        From the ring, else from the tail that all processes share, else from the store: one read however many ask at
-        once, since what is read goes into the ring. Raises UnavailableError.
-        """
-        if after > (stream.seq or 0):
-            await self._look(stream)
-        if after > (stream.seq or 0):
-            return None
-        if stream.repair is not None:
-            await asyncio.wait([stream.repair], timeout=_REPAIR_PATIENCE_S)
-        for _ in range(4):
-            if (stream.seq or 0) - after > MAX_REPLAY_EVENTS:
-                return None
-            found = stream.after(after)
-            if found is not None:
-                return found if sum(map(len, found)) <= MAX_REPLAY_BYTES else None
-            if stream.lock is None:
-                stream.lock = asyncio.Lock()
-            async with stream.lock:
-                if stream.after(after) is None:
-                    found = await self._backfill(stream, after)
-                    if found is not None:
-                        return found if sum(map(len, found)) <= MAX_REPLAY_BYTES else None
-        return None
-
-    async def _backfill(self, stream: Stream, after: int) -> list[bytes] | None:
-        """Read what lies between `after` and the ring, and put it in front of the ring when it fits."""
-        start = max(0, min(after, after // 64 * 64))  # rounded, so that those who missed a little less find it too
-        read = list(await self._tail().read(stream.name, after=start, upto=stream.ring_start) or ())
-        if read:
-            self.stats.tail_reads += 1
-        try:
-            while (upto := stream.ring_start) > start + len(read):
-                part = await self._store().events(
-                    stream.name, after=start + len(read), limit=min(_STORE_READ, upto - start - len(read))
-                )
-                self.stats.store_reads += 1
-                if not part or part[0].seq != start + len(read) + 1:
-                    return None
-                read.extend(part)
-            await self._presenter.warm(read)
-        except StoreUnavailableError as error:
-            raise UnavailableError(retry_after=1) from error
-        if stream.ring_start > start + len(read):
-            return None  # the ring moved on meanwhile
-        older = [server.frame(self._presenter.present(event)) for event in read[: stream.ring_start - start]]
-        newer = list(stream.ring or ())
-        self._ring_grew(-stream.trim())
-        for frame in older + newer:
-            self._ring_grew(stream.push(frame))
-        return (older + newer)[after - start :]
 
     def _stream(self, name: str) -> Stream:
         stream = self.streams.get(name)
@@ -336,7 +266,7 @@ class Hub:
                 await asyncio.shield(stream.opening)
         unknown = [stream for stream in wanted if stream.seq is None]
         if unknown:
-            await self._place(unknown)
+            await self.repair.place(unknown)
 
     async def _subscribe_all(self, fresh: Sequence[Stream]) -> None:
         if len(fresh) == 1:  # a socket's own stream: no task for it
@@ -361,19 +291,6 @@ class Hub:
             opening.set_exception(UnavailableError(retry_after=1))
             opening.exception()
 
-    async def _place(self, unknown: Sequence[Stream]) -> None:
-        try:
-            asked = [self._heads.ask(stream.name) for stream in unknown]
-            heads = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
-        except StoreUnavailableError as error:
-            raise UnavailableError(retry_after=1) from error
-        for stream, head in zip(unknown, heads, strict=True):
-            if stream.seq is None:
-                stream.seq, stream.count = (head.seq, head.count) if head else (0, 0)
-                self._catch_up(stream)
-            elif head is not None and head.seq > stream.seq:
-                self._behind(stream, head.seq)
-
     # -- what comes -------------------------------------------------------------------------------------------------
 
     def on_batch(self, batch: Batch) -> None:
@@ -386,7 +303,7 @@ class Hub:
                 self._take(stream, batch.events)
             except Exception:
                 logger.exception("an event could not be delivered at once; it will be read again")
-                self._behind(stream, batch.events[-1].seq)
+                self.repair.behind(stream, batch.events[-1].seq)
         for ephemeral in batch.ephemeral:
             try:
                 self._on_ephemeral(stream, ephemeral)
@@ -395,7 +312,7 @@ class Hub:
 
     def _take(self, stream: Stream, events: Sequence[Sequenced]) -> None:
         if stream.repair is not None:
-            self._set_aside(stream, events)
+            self.repair.set_aside(stream, events)
             return
         if stream.seq is None:  # the store has not told yet, or can't
             stream.seq = events[0].seq - 1
@@ -406,26 +323,15 @@ class Hub:
             if not events:
                 return
         if events[0].seq != place + 1 or events[-1].seq - place != len(events) or not self._presenter.warmed(events):
-            self._set_aside(stream, events)
-            self._catch_up(stream)
+            self.repair.set_aside(stream, events)
+            self.repair.catch_up(stream)
             return
         self._advance(stream, events)
-
-    def _set_aside(self, stream: Stream, events: Sequence[Sequenced]) -> None:
-        if stream.ahead is None:
-            stream.ahead = {}
-        for event in events:
-            if len(stream.ahead) < _AHEAD_MAX:
-                stream.ahead[event.seq] = event
-        stream.target = max(stream.target, events[-1].seq)
 
     def _advance(self, stream: Stream, events: Sequence[Sequenced]) -> None:
         """Take in the next events of a stream, in order."""
         stream.active_tick = self.tick
-        if len(stream.followers) >= self._hot_limits.followers:
-            stream.recent += len(events)
-            if stream not in self._gauges:
-                self._gauges[stream] = hot.Gauge()
+        self.pulling.note(stream, events)
         for event in events:
             frame = server.frame(self._presenter.present(event))
             stream.seq, stream.count = event.seq, event.count
@@ -442,7 +348,7 @@ class Hub:
                 except (msgspec.MsgspecError, KeyError, ValueError, TypeError):
                     logger.exception("the body of a %s can't be read", event.envelope.type)
         if stream.pending:
-            self._soon(stream)
+            self._writer.soon(stream)
 
     def _expect_acks(self, stream: Stream, event: Sequenced, frame: bytes) -> None:
         try:
@@ -454,8 +360,8 @@ class Hub:
             if stream.pull is not None:
                 # It can't wait for the next pull: its seq tells the client to pull now.
                 if stream.pending:
-                    self._write_out(stream)
-                self._hurry(stream, socket)
+                    self._writer.write_out(stream)
+                self._writer.hurry(stream, socket)
                 socket.write(frame)
 
     def _ring_grew(self, size: int) -> None:
@@ -471,7 +377,7 @@ class Hub:
             data = msgspec.msgpack.decode(ephemeral.body) if ephemeral.body else None
             signal = frames.Signal(stream=stream.name, type=ephemeral.type, data=data)
             stream.signals[f"{ephemeral.type} {ephemeral.key}"] = server.frame(frames.encode(signal))
-            self._soon(stream)
+            self._writer.soon(stream)
 
     def signal(self, name: str, kind: str, data: object) -> None:
         """To whoever follows the stream here; a later one of the same kind takes its place while it waits."""
@@ -481,265 +387,13 @@ class Hub:
                 stream.signals = {}
             frame = frames.Signal(stream=name, type=kind, data=data)
             stream.signals[f"{kind} "] = server.frame(frames.encode(frame))
-            self._soon(stream)
+            self._writer.soon(stream)
 
     def followers(self, name: str) -> int:
         stream = self.streams.get(name)
         return 0 if stream is None else len(stream.followers)
 
-    # -- repair -----------------------------------------------------------------------------------------------------
-
-    def _behind(self, stream: Stream, seq: int) -> None:
-        """The store has, or soon has, an event `seq` of this stream."""
-        stream.target = max(stream.target, seq)
-        self._catch_up(stream)
-
-    def _catch_up(self, stream: Stream) -> None:
-        if stream.seq is None or stream.repair is not None:
-            return
-        if stream.ahead or stream.target > stream.seq:
-            stream.repair = asyncio.get_running_loop().create_task(self._repair(stream))
-            self._keep(stream.repair)
-
-    async def _repair(self, stream: Stream) -> None:
-        tries = 0
-        try:
-            while stream.seq is not None and self.streams.get(stream.name) is stream:
-                events = self._contiguous(stream)
-                if not events:
-                    if stream.target <= stream.seq:
-                        return
-                    if stream.target - stream.seq > MAX_REPAIR_EVENTS:
-                        # Hours of deafness, not a lost batch: a snapshot, and on from there.
-                        self._skip_to(stream, stream.target)
-                        continue
-                    events = await self._read_missing(stream)
-                try:
-                    await self._presenter.warm(events)
-                    self._advance(stream, events)
-                except UnavailableError:
-                    events = []
-                except Exception:
-                    logger.exception("events of a stream can't be shown")
-                    events = []
-                    if tries >= len(_BACKOFF_S):
-                        self._skip_to(stream, stream.target)
-                        return
-                if events:
-                    tries = 0
-                    continue
-                await asyncio.sleep(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)] * random.uniform(0.8, 1.2))  # noqa: S311
-                tries += 1
-        finally:
-            stream.repair = None
-            if not stream.ahead:
-                stream.ahead = None
-
-    def _contiguous(self, stream: Stream) -> list[Sequenced]:
-        """Set-aside events that come next, taken out."""
-        ahead, place = stream.ahead, stream.seq or 0
-        if not ahead:
-            return []
-        for seq in [seq for seq in ahead if seq <= place]:
-            del ahead[seq]
-        events: list[Sequenced] = []
-        while (event := ahead.get(place + len(events) + 1)) is not None:
-            events.append(event)
-        return events
-
-    async def _read_missing(self, stream: Stream) -> list[Sequenced]:
-        place = stream.seq or 0
-        self.stats.repairs += 1
-        self.stats.store_reads += 1
-        try:
-            events = await self._store().events(stream.name, after=place, limit=_STORE_READ)
-        except StoreUnavailableError:
-            return []
-        dense = [event for index, event in enumerate(events) if event.seq == place + 1 + index]
-        self.stats.repaired += len(dense)
-        return dense
-
-    def _skip_to(self, stream: Stream, seq: int) -> None:
-        stream.seq = max(seq, stream.seq or 0)
-        stream.pending.clear()
-        self._ring_grew(-stream.trim())
-        if stream.pull is None:  # who pulls will ask, and is told then
-            self._tell(stream.followers, frames.Resync(stream=stream.name, seq=stream.seq))
-            self.stats.resyncs += len(stream.followers)
-
-    async def check(self, checked: Sequence[Stream]) -> None:
-        """Fetch what the broadcast lost without a trace: the store's heads tell. Raises UnavailableError."""
-        known = [stream for stream in checked if stream.seq is not None]
-        unknown = [stream for stream in checked if stream.seq is None]
-        if unknown:
-            await self._place(unknown)
-        if not known:
-            return
-        try:
-            heads: Mapping[str, Head] = await self._store().heads([stream.name for stream in known])
-        except StoreUnavailableError as error:
-            raise UnavailableError(retry_after=1) from error
-        self.stats.checked += len(known)
-        for stream in known:
-            head = heads.get(stream.name)
-            if head is not None and head.seq > (stream.seq or 0):
-                self._behind(stream, head.seq)
-
-    async def _look(self, stream: Stream) -> None:
-        """Somebody has seen more of this stream than is known here: ask the store, once for all who say so."""
-        if stream.lock is None:
-            stream.lock = asyncio.Lock()
-        async with stream.lock:
-            if stream.looked_tick == self.tick:
-                return
-            stream.looked_tick = self.tick
-            await self.check([stream])
-            if stream.repair is not None:
-                await asyncio.wait([stream.repair], timeout=_REPAIR_PATIENCE_S)
-
     # -- delivery ---------------------------------------------------------------------------------------------------
-
-    def _soon(self, stream: Stream) -> None:
-        if stream not in self._dirty:
-            self._dirty[stream] = None
-            self._wake(stream.due)
-
-    def _wake(self, at: float) -> None:
-        """See to it that _flush runs at `at` (perf_counter), or in the loop's next turn."""
-        if self._flush_timer is not None:
-            if self._flush_at <= at:
-                return
-            self._flush_timer.cancel()
-        self._flush_at = at
-        delay = at - time.perf_counter()
-        loop = asyncio.get_running_loop()
-        self._flush_timer = loop.call_soon(self._flush) if delay <= 0 else loop.call_later(delay, self._flush)
-
-    def _flush(self) -> None:
-        self._flush_timer = None
-        now = time.perf_counter() + 0.0005
-        ready = [stream for stream in self._dirty if stream.due <= now and stream.writing is None]
-        small = [stream for stream in ready if len(stream.followers) <= WRITE_AT_ONCE]
-        if len(small) == 1:
-            self._write_out(small[0])
-        elif small:
-            self._write_out_together(small)
-        if len(small) < len(ready):
-            for stream in ready:
-                if len(stream.followers) > WRITE_AT_ONCE:
-                    self._begin_writing(stream)
-        if self._writing:
-            self._go_on_writing(time.perf_counter() + _TURN_S)
-        self._close_slow()
-        if self._writing:
-            self._wake(0.0)
-        elif self._dirty:
-            self._wake(min(stream.due for stream in self._dirty))
-
-    def _begin_writing(self, stream: Stream) -> None:
-        self._dirty.pop(stream, None)
-        pending, stream.pending = stream.pending, []
-        signals, stream.signals = stream.signals or {}, None
-        left = dict(stream.followers)
-        stream.writing = Writing(list(_joined(pending)), b"".join(signals.values()), left, len(pending))
-        self._writing[stream] = None
-        self.stats.deliveries += len(pending) * len(left)
-
-    def _go_on_writing(self, until: float) -> None:
-        """Some of the followers of each stream that is being written, until the turn is over."""
-        for stream in list(self._writing):
-            writing = stream.writing
-            if writing is None:
-                continue
-            while writing.left:
-                self._write_some(writing)
-                if time.perf_counter() >= until:
-                    break
-            if not writing.left:
-                self._end_writing(stream, writing)
-            else:
-                # The next turn begins with another stream.
-                self._writing.pop(stream, None)
-                self._writing[stream] = None
-                return
-
-    def _write_some(self, writing: Writing) -> None:
-        left, parts, signals, held, before = writing.left, writing.parts, writing.signals, self._held, writing.before
-        for _ in range(min(_TURN_STEP, len(left))):
-            socket, _none = left.popitem()
-            if before is not None and (first := before.get(socket)):
-                socket.write(first)
-            for part in parts:
-                socket.write(part)
-            if signals and socket not in held:
-                socket.write(signals)
-
-    def _end_writing(self, stream: Stream, writing: Writing) -> None:
-        stream.writing = None
-        self._writing.pop(stream, None)
-        stream.due = _rested(writing.started, writing.events)
-
-    def _hurry(self, stream: Stream, socket: Socket) -> None:
-        """Give one follower now what a write under way still has for it."""
-        writing = stream.writing
-        if writing is not None and socket in writing.left:
-            del writing.left[socket]
-            if writing.before is not None and (first := writing.before.get(socket)):
-                socket.write(first)
-            for part in writing.parts:
-                socket.write(part)
-
-    def _finish_writing(self, stream: Stream) -> None:
-        if stream.writing is not None:
-            while stream.writing.left:
-                self._write_some(stream.writing)
-            self._end_writing(stream, stream.writing)
-
-    def _write_out(self, stream: Stream) -> None:
-        """Give the followers all that waits for them, each in one write."""
-        self._finish_writing(stream)
-        self._dirty.pop(stream, None)
-        started = time.perf_counter()
-        pending, stream.pending = stream.pending, []
-        followers = stream.followers
-        for blob in _joined(pending):
-            for socket in followers:
-                socket.write(blob)
-        if stream.signals:
-            self._write_signals(stream)
-        self.stats.deliveries += len(pending) * len(followers)
-        stream.due = _rested(started, len(pending))
-
-    def _write_out_together(self, ready: Sequence[Stream]) -> None:
-        """The same for several streams, whose followers may be the same sockets."""
-        started, most = time.perf_counter(), 0
-        waiting: defaultdict[Socket, list[bytes]] = defaultdict(list)
-        for stream in ready:
-            self._dirty.pop(stream, None)
-            pending, stream.pending = stream.pending, []
-            self.stats.deliveries += len(pending) * len(stream.followers)
-            most = max(most, len(pending))
-            for blob in _joined(pending):
-                for socket in stream.followers:
-                    waiting[socket].append(blob)
-        for socket, blobs in waiting.items():
-            for blob in _joined(blobs):
-                socket.write(blob)
-        for stream in ready:
-            if stream.signals:
-                self._write_signals(stream)
-        due = _rested(started, most)
-        for stream in ready:
-            stream.due = due
-
-    def _write_signals(self, stream: Stream) -> None:
-        signals, stream.signals = stream.signals or {}, None
-        blob = b"".join(signals.values())
-        for socket in stream.followers:
-            if socket in self._held:
-                self.stats.signals_dropped += len(signals)
-            else:
-                socket.write(blob)
 
     def _tell(self, sockets: Iterable[Socket], frame: frames.Frame) -> None:
         blob = server.frame(frames.encode(frame))
@@ -757,102 +411,6 @@ class Hub:
         """Close a socket that must get nothing more from now on."""
         self.detach(socket)
         socket.close(code)
-
-    # -- hot streams ------------------------------------------------------------------------------------------------
-
-    def watch_load(self) -> None:
-        """Once a second: change the mode of streams that became hot or calm, and hint to those who don't pull."""
-        for stream, gauge in list(self._gauges.items()):
-            events, stream.recent = stream.recent, 0
-            hot_now = gauge.tick(events, len(stream.followers), self._hot_limits)
-            if hot_now and stream.pull is None:
-                self._to_pull(stream)
-            elif not hot_now and stream.pull is not None:
-                self._to_push(stream)
-            if stream.pull is not None:
-                self._hint(stream, stream.pull)
-            elif gauge.asleep:
-                del self._gauges[stream]
-
-    def _to_pull(self, stream: Stream) -> None:
-        """What was taken in so far is still pushed, and behind it that this was the last."""
-        self.stats.switches += 1
-        stream.pull = Pull(stream.seq or 0, self.tick)
-        if stream.followers:
-            stream.pending.append(self._mode_frame(stream, "pull"))
-            self._soon(stream)
-
-    def _to_push(self, stream: Stream) -> None:
-        """Who pulled lately gets what it lacks; who didn't sees by the seq that it lacks something, and may ask."""
-        pull = stream.pull
-        if pull is None:
-            return
-        self.stats.switches += 1
-        if stream.pending:
-            self._write_out(stream)
-        self._finish_writing(stream)
-        stream.pull = None
-        before: dict[Socket, bytes] = {}
-        lacking: dict[int, bytes | None] = {}
-        for socket, (seq, tick) in pull.places.items():
-            if self.tick - tick > hot.ACTIVE_S / TICK_S:
-                continue
-            if seq not in lacking:
-                found = stream.after(seq)
-                small = found is not None and sum(map(len, found)) <= hot.MAX_PULL_BYTES
-                lacking[seq] = b"".join(found) if found and small else None
-            if (blob := lacking[seq]) is not None:
-                before[socket] = blob
-        stream.writing = writing = Writing([self._mode_frame(stream, "push")], b"", dict(stream.followers), 1)
-        writing.before = before
-        self._writing[stream] = None
-        self._wake(0.0)
-
-    def _mode_frame(self, stream: Stream, mode: frames.Way) -> bytes:
-        told = frames.Mode(stream=stream.name, mode=mode, seq=stream.seq or 0, count=stream.count)
-        return server.frame(frames.encode(told))
-
-    def _hint(self, stream: Stream, pull: Pull) -> None:
-        """Tell the windows that nobody looks at how far the stream is: enough to count what is unread."""
-        seq, tick = pull.hinted
-        if seq == stream.seq or self.tick - tick < hot.HINT_EVERY_S / TICK_S or stream.writing or stream.pending:
-            return
-        pull.hinted = (stream.seq or 0, self.tick)
-        active = {socket for socket, (_, last) in pull.places.items() if self.tick - last <= hot.ACTIVE_S / TICK_S}
-        left = {socket: None for socket in stream.followers if socket not in active and socket not in self._held}
-        if left:
-            data = {"seq": stream.seq, "count": stream.count}
-            hint = server.frame(frames.encode(frames.Signal(stream=stream.name, type="head", data=data)))
-            stream.writing = Writing([hint], b"", left, 0)
-            self._writing[stream] = None
-            self.stats.hints += len(left)
-            self._wake(0.0)
-
-    def pull(self, socket: Socket, stream: Stream, after: int) -> tuple[bytes, int] | None:
-        """Frames after `after`, joined, and the seq they end at; None when the ring does not reach back so far."""
-        self._hurry(stream, socket)
-        pull, place = stream.pull, stream.seq or 0
-        if pull is None:
-            return _cut(stream, after, place - len(stream.pending))
-        if stream.pending:
-            self._write_out(stream)
-        now = time.perf_counter()
-        if now - pull.upto_at >= hot.BLOCK_S or pull.upto < after <= place:
-            pull.upto, pull.upto_at = place, now
-            pull.cache.clear()
-        found = pull.cache.get(after) or _cut(stream, after, pull.upto)
-        if found is None:
-            return None
-        if len(pull.cache) < hot.MAX_CACHED:
-            pull.cache[after] = found
-        self.pulled(socket, stream, found[1])
-        return found
-
-    def pulled(self, socket: Socket, stream: Stream, seq: int) -> None:
-        """The socket has everything up to `seq`."""
-        self.stats.pulls += 1
-        if stream.pull is not None and socket in stream.followers:
-            stream.pull.places[socket] = (seq, self.tick)
 
     # -- lost rights ------------------------------------------------------------------------------------------------
 
@@ -970,7 +528,7 @@ class Hub:
             "sockets": self.connected,
             "users": len(self.users),
             "streams": len(self.streams),
-            "pull_streams": sum(gauge.hot for gauge in self._gauges.values()),
+            "pull_streams": self.pulling.streams,
             "slow_sockets": len(self._held),
             "queue_bytes": sum(socket.connection.buffered() for socket in self._held),
         }
@@ -993,7 +551,7 @@ class Hub:
             self._close_stalled()
             self._let_go()
             self.acks.sweep(time.monotonic())
-            self.watch_load()
+            self.pulling.watch_load()
         except Exception:
             logger.exception("the sweep failed; it goes on in a second")
 
@@ -1031,9 +589,8 @@ class Hub:
         if stream.opening is not None and not stream.opening.done():
             return
         del self.streams[stream.name]
-        self._dirty.pop(stream, None)
-        self._writing.pop(stream, None)
-        self._gauges.pop(stream, None)
+        self._writer.forget(stream)
+        self.pulling.forget(stream)
         self._ring_grew(-stream.trim())
         if stream.opening is not None:
             task = asyncio.get_running_loop().create_task(self._unsubscribe(stream.name))
@@ -1072,53 +629,15 @@ class Hub:
 
     async def stop(self) -> None:
         """End timers and tasks; leave every stream."""
-        for timer in (self._tick_timer, self._flush_timer):
-            if timer is not None:
-                timer.cancel()
-        self._tick_timer = self._flush_timer = None
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+            self._tick_timer = None
+        self._writer.stop()
         await self.acks.stop()
         for stream in list(self.streams.values()):
-            if stream.repair is not None:
-                stream.repair.cancel()
             stream.followers.clear()
             stream.watched = False
             self._close_stream(stream)
+        await self.repair.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.stopped.set()
-
-
-def _rested(started: float, events: int) -> float:
-    """When a stream may be written again that was written from `started` until now."""
-    took = time.perf_counter() - started
-    return started + min(took * (1 + min(events * _REST_PER_EVENT, _REST_MAX)), _MAX_JOIN_S)
-
-
-def _cut(stream: Stream, after: int, upto: int) -> tuple[bytes, int] | None:
-    """As much of what the ring has between the two as an answer may hold."""
-    if after >= upto:
-        return b"", after
-    if stream.ring is None or after < stream.ring_start:
-        return None
-    start = after - stream.ring_start
-    found = list(itertools.islice(stream.ring, start, min(upto - stream.ring_start, start + hot.MAX_PULL_EVENTS)))
-    size = sum(map(len, found))
-    while size > hot.MAX_PULL_BYTES and len(found) > 1:
-        size -= len(found.pop())
-    return b"".join(found), after + len(found)
-
-
-def _joined(parts: Sequence[bytes]) -> Iterable[bytes]:
-    """The parts in few pieces, cut between parts, so that a queue overflows piece by piece."""
-    if len(parts) <= 1:
-        yield from parts
-        return
-    if sum(map(len, parts)) <= _MAX_WRITE_BYTES:
-        yield b"".join(parts)
-        return
-    start = size = 0
-    for index, part in enumerate(parts):
-        if size and size + len(part) > _MAX_WRITE_BYTES:
-            yield b"".join(parts[start:index])
-            start, size = index, 0
-        size += len(part)
-    yield b"".join(parts[start:])

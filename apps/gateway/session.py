@@ -168,7 +168,7 @@ class Session(Socket):
         if stream is None:
             self.answer(_error(frame.id, NotFoundError()))
             return
-        found = self.hub.pull(self, stream, frame.after)
+        found = self.hub.pulling.pull(self, stream, frame.after)
         if found is None:
             self._enqueue(frame)  # the store has to be asked
         else:
@@ -186,14 +186,14 @@ class Session(Socket):
         stream = self.streams.get(frame.stream)
         if stream is None:
             raise NotFoundError
-        missed = await self.hub.missed(stream, frame.after)
+        missed = await self.hub.repair.missed(stream, frame.after)
         if stream.name not in self.streams:
             return
         seq = stream.seq or 0
         if missed is None:
             self.hub.stats.resyncs += 1
             self.answer(frames.Resync(stream=stream.name, seq=seq))
-        self.hub.pulled(self, stream, seq)
+        self.hub.pulling.pulled(self, stream, seq)
         self._give(frame, stream, b"".join(missed or ()), seq)
 
     def on_held(self, size: int) -> None:

@@ -97,7 +97,7 @@ class Upkeep:
     async def check_streams(self, due: list[Stream]) -> None:
         for start in range(0, len(due), _CHUNK):
             try:
-                await self._hub.check(due[start : start + _CHUNK])
+                await self._hub.repair.check(due[start : start + _CHUNK])
             except UnavailableError:
                 return
             await asyncio.sleep(0.005)

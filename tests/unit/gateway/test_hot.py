@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.gateway import hot, stream
@@ -52,6 +52,7 @@ def test_it_can_be_turned_off() -> None:
     assert "h" not in modes(*[(1000, 10_000)] * 50, limits=hot.NEVER)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 200)), min_size=1, max_size=120))
 def test_it_never_changes_back_at_once(seconds: list[tuple[int, int]]) -> None:
     shown = modes(*seconds)
@@ -91,9 +92,9 @@ async def heat(world: World, hub: Hub, upto: int, *, first: int = 1) -> None:
     publish(world, *range(first, upto + 1))
     await settle()
     hub.tick += 1
-    hub.watch_load()
+    hub.pulling.watch_load()
     hub.tick += 1
-    hub.watch_load()
+    hub.pulling.watch_load()
     await settle()
     assert hub.streams["c:1"].pull is not None
 
@@ -101,7 +102,7 @@ async def heat(world: World, hub: Hub, upto: int, *, first: int = 1) -> None:
 async def calm(hub: Hub) -> None:
     for _ in range(40):
         hub.tick += 1
-        hub.watch_load()
+        hub.pulling.watch_load()
         await settle()
     assert hub.streams["c:1"].pull is None
 
@@ -142,7 +143,7 @@ async def test_windows_that_do_not_pull_are_told_how_far_it_is_now_and_then(worl
         say(world, *range(51 + second * 50, 101 + second * 50))
         ask(looking[0], 50 + second * 50)
         hub.tick += 1
-        hub.watch_load()
+        hub.pulling.watch_load()
         await settle()
     hints = [frame["data"] for frame in of("signal")(away[1])]
     assert 3 <= len(hints) <= 4
@@ -158,7 +159,7 @@ async def test_a_change_and_back_loses_and_repeats_nothing(world: World, hub: Hu
     ask(looking[0], 50)
     for _ in range(36):  # the window goes on asking while it gets calm
         hub.tick += 1
-        hub.watch_load()
+        hub.pulling.watch_load()
         if hub.streams["c:1"].pull is None:
             break
         hub.streams["c:1"].pull.upto_at = 0

@@ -8,6 +8,7 @@ import pytest
 
 from apps.core.errors import InvalidError, UnavailableError
 from apps.gateway import hub as hub_module
+from apps.gateway import repair, writing
 from apps.gateway.follow import MAX_STREAMS, follow
 from apps.gateway.frames import Place
 from apps.gateway.hub import Hub
@@ -104,7 +105,7 @@ async def test_one_read_repairs_for_every_socket_and_every_batch(world: World, h
 
 
 async def test_a_repair_waits_for_a_store_that_is_down(world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "_BACKOFF_S", (0.01,))
+    monkeypatch.setattr(repair, "_BACKOFF_S", (0.01,))
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None)
     world.store.fill("c:1", 3)
@@ -120,7 +121,7 @@ async def test_a_silent_stall_is_found_by_comparing_heads(world: World, hub: Hub
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None)
     world.store.fill("c:1", 2)  # and its broadcast was lost
-    await hub.check([hub.streams["c:1"]])
+    await hub.repair.check([hub.streams["c:1"]])
     await until(lambda: socket.connection.seqs() == [1, 2])
 
 
@@ -146,7 +147,7 @@ async def test_a_long_outage_of_the_broadcast_loses_nothing_for_who_is_here(worl
 async def test_far_behind_means_a_resync_and_not_all_of_it(
     world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "MAX_REPAIR_EVENTS", 1000)
+    monkeypatch.setattr(repair, "MAX_REPAIR_EVENTS", 1000)
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None)
     world.store.fill("c:1", 1500)
@@ -172,7 +173,7 @@ async def test_events_wait_for_their_keys_and_keep_their_order(world: World, hub
 async def test_an_event_that_cannot_be_shown_becomes_a_resync(
     world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "_BACKOFF_S", (0.001,))
+    monkeypatch.setattr(repair, "_BACKOFF_S", (0.001,))
     socket = await enter(hub)
     await join(world, hub, socket, c_1=None)
     world.presenter.broken.add("odd")
@@ -545,8 +546,8 @@ async def test_draining_takes_nobody_new_and_sends_everyone_away_with_jitter(
 async def test_a_large_audience_is_written_in_turns_and_in_order(
     world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "WRITE_AT_ONCE", 10)
-    monkeypatch.setattr(hub_module, "_TURN_S", 0.0)
+    monkeypatch.setattr(writing, "WRITE_AT_ONCE", 10)
+    monkeypatch.setattr(writing, "_TURN_S", 0.0)
     sockets = [await enter(hub, user) for user in range(1, 201)]
     for socket in sockets:
         await join(world, hub, socket, c_1=None)
@@ -569,8 +570,8 @@ async def test_a_large_audience_is_written_in_turns_and_in_order(
 async def test_who_joins_or_leaves_while_others_are_written(
     world: World, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "WRITE_AT_ONCE", 10)
-    monkeypatch.setattr(hub_module, "_TURN_S", 0.0)
+    monkeypatch.setattr(writing, "WRITE_AT_ONCE", 10)
+    monkeypatch.setattr(writing, "_TURN_S", 0.0)
     sockets = [await enter(hub, user) for user in range(1, 201)]
     for socket in sockets:
         await join(world, hub, socket, c_1=None)

@@ -311,7 +311,7 @@ class Sessions(RuleBasedStateMachine):
         self.world = SimulatedWorld(self.wire)
         self.patch = pytest.MonkeyPatch()
         clock = Clock(self.loop)
-        for module in ("hub", "follow", "acks"):
+        for module in ("hub", "writing", "pulling", "repair", "follow", "acks"):
             self.patch.setattr(f"apps.gateway.{module}.time", clock, raising=False)
         self.patch.setattr(registry, "proofs", lambda: self)
         self.patch.setattr("apps.conversations.queries.access_many", self.world.access_many)
@@ -597,7 +597,9 @@ class Sessions(RuleBasedStateMachine):
         """What upkeep.py does every few seconds."""
         for hub in self.hubs:
             hub.revoke(self.world.revoked)
-            await hub.check([stream for stream in hub.streams.values() if not stream.idle and stream.repair is None])
+            await hub.repair.check(
+                [stream for stream in hub.streams.values() if not stream.idle and stream.repair is None]
+            )
 
     async def _again(self) -> None:
         """What a client does when a subscribe or a send was answered with `unavailable`."""
