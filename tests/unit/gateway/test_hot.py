@@ -139,7 +139,7 @@ async def test_in_pull_mode_nothing_is_pushed_and_everything_is_there(world: Wor
 async def test_windows_that_do_not_pull_are_told_how_far_it_is_now_and_then(world: World, hub: Hub) -> None:
     looking, away = [await follow(world, hub, user) for user in (1, 2)]
     await heat(world, hub, 50)
-    for second in range(8):
+    for second in range(4 * hot.HINT_EVERY_S):
         say(world, *range(51 + second * 50, 101 + second * 50))
         ask(looking[0], 50 + second * 50)
         hub.tick += 1
