@@ -49,7 +49,7 @@ GROUP = "reads"
 AT_ONCE = 500
 POLL_S = 0.5
 GATHER_S = 0.3
-_WAIT_S = 0.05
+_WAIT_S, _WAIT_MAX_S = 0.05, 0.8
 _FIRST_RETRY_S = 0.2
 _RETRY_MAX_S = 10.0
 _STREAMS = 500
@@ -157,11 +157,13 @@ class ReadService:
 
     async def _take(self, reader: Reader, records: Sequence[LogRecord]) -> None:
         items = [item for record in records if (item := _item(record)) is not None]
-        placed = await self._placed(items)
+        placed, pause = await self._placed(items), _WAIT_S
         while items and not await self._passed(items, placed):
             if self._stopping.is_set():
                 return
-            await self._pause(_WAIT_S)
+            # Asking often a store that is behind would put it further behind.
+            await self._pause(pause)
+            pause = min(2 * pause, _WAIT_MAX_S)
             poll = await reader.poll(max_records=0, timeout_s=0)
             if poll.revoked or poll.assigned:
                 raise RegroupedError
