@@ -1,13 +1,21 @@
-// Before the first paint, so that a chosen theme never flashes in the other one. The page that is kept for when there is no
-// network does not know whose it is: it takes the language that was spoken here last.
+// Before the first paint, so that a chosen theme never flashes in another one.
 (() => {
-  try {
-    const theme = localStorage.getItem("slackclone:theme");
-    const page = document.documentElement;
-    if (theme === "light" || theme === "dark") page.dataset.theme = theme;
-    if ("kept" in page.dataset) page.lang = localStorage.getItem("slackclone:lang") || page.lang;
-    else if (document.querySelector("meta[name=csrf-token]")) localStorage.setItem("slackclone:lang", page.lang);
-  } catch {
-    // Storage may be forbidden; then the system's theme it is.
-  }
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const more = matchMedia("(prefers-contrast: more)");
+  const show = () => {
+    let theme = null;
+    try {
+      theme = localStorage.getItem("slackclone:theme");
+    } catch {
+      // Storage may be forbidden; then the system's theme it is.
+    }
+    if (theme !== "light" && theme !== "dark" && theme !== "contrast") theme = more.matches ? "contrast" : null;
+    if (theme === "contrast" && dark.matches) theme = "contrast-dark";
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+  };
+  show();
+  dark.addEventListener("change", show);
+  more.addEventListener("change", show);
+  addEventListener("slackclone:theme", show);
 })();

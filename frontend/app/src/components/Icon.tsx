@@ -19,6 +19,7 @@ const PATHS = {
   code: "M8 7l-5 5 5 5M16 7l5 5-5 5",
   codeBlock: "M4 4h16v16H4zM10 9l-3 3 3 3M14 9l3 3-3 3",
   compose: "M12 20h8M16.500 4.500a2.100 2.100 0 0 1 3 3L8 19l-4 1 1-4z",
+  contrast: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 3v18M14 6h3.500M14 9.500h6M14 13h6.500M14 16.500h4.500",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   dots: "M5 12h.01M12 12h.01M19 12h.01",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
@@ -69,12 +70,26 @@ const PATHS = {
   x: "M6 6l12 12M18 6L6 18",
 } as const;
 
+/** They point along the line, so they point the other way where lines run from the right. */
+const ONWARD = new Set<string>([
+  "chevronLeft",
+  "forward",
+  "leave",
+  "send",
+  "history",
+  "list",
+  "listOrdered",
+  "quote",
+  "thread",
+]);
+
 export type IconName = keyof typeof PATHS;
 
 export function Icon(props: { name: IconName; class?: string; size?: number }): JSX.Element {
   return (
     <svg
       class={props.class ? `icon ${props.class}` : "icon"}
+      classList={{ "icon-onward": ONWARD.has(props.name) }}
       width={props.size ?? 18}
       height={props.size ?? 18}
       viewBox="0 0 24 24"

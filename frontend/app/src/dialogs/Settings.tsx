@@ -111,6 +111,7 @@ function Appearance(): JSX.Element {
     { id: "system", label: t("System"), icon: "monitor" },
     { id: "light", label: t("Light"), icon: "sun" },
     { id: "dark", label: t("Dark"), icon: "moon" },
+    { id: "contrast", label: t("High contrast"), icon: "contrast" },
   ];
   return (
     <div class="form" role="tabpanel">

@@ -31,7 +31,7 @@ export type DialogName =
 
 export type LaterTab = "saved" | "reminders" | "scheduled" | "drafts";
 
-export type Theme = "system" | "light" | "dark";
+export type Theme = "system" | "light" | "dark" | "contrast";
 
 const media = (query: string) =>
   createRoot(() => {
@@ -65,15 +65,17 @@ export interface ProfileRequest {
 export const [profileRequest, showProfile] = createSignal<ProfileRequest | null>(null);
 
 const stored = kept("theme");
-const [theme, writeTheme] = createSignal<Theme>(stored === "light" || stored === "dark" ? stored : "system");
+const [theme, writeTheme] = createSignal<Theme>(
+  stored === "light" || stored === "dark" || stored === "contrast" ? stored : "system",
+);
 
 export { theme };
 
 export function setTheme(value: Theme): void {
   writeTheme(value);
   keep("theme", value === "system" ? null : value);
-  if (value === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = value;
+  // static/js/theme.js shows it, as it did before the first paint.
+  window.dispatchEvent(new Event("slackclone:theme"));
 }
 
 const [now, setNow] = createSignal(Date.now());
