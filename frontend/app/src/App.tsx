@@ -17,7 +17,7 @@ import { Rail, Sidebar } from "./components/Sidebar";
 import { ThreadsView } from "./components/ThreadsView";
 import { Skeleton } from "./components/Timeline";
 import { Toasts } from "./components/Toasts";
-import { locale, speak, t } from "./i18n";
+import { locale, t } from "./i18n";
 import { href, navigate, route } from "./router";
 import { showFavicon } from "./state/favicon";
 import { onKeyDown } from "./state/keys";
@@ -62,8 +62,9 @@ export function App(): JSX.Element {
   createEffect(() => {
     if (!state.me) return;
     const chosen = state.me.language_automatic === false ? (state.me.language ?? "") : "";
+    if ((kept("language") ?? "") === chosen) return;
     keep("language", chosen);
-    if (chosen && chosen !== untrack(locale) && !kept("pseudo")) void speak(chosen);
+    if (chosen && chosen !== untrack(locale) && !kept("pseudo")) location.reload();
   });
 
   const workspaceId = () => {

@@ -1,6 +1,7 @@
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { Icon, type IconName } from "../components/Icon";
-import { browserLanguage, LANGUAGES, speak, t } from "../i18n";
+import { browserLanguage, LANGUAGES, t } from "../i18n";
+import { keep } from "../state/local";
 import { rest, signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
@@ -184,11 +185,15 @@ function Locale(): JSX.Element {
   const zones = [...new Set([zoneName(), ...Intl.supportedValuesOf("timeZone")])].sort();
   const update = (changes: Parameters<typeof rest.me.update>[0]) =>
     rest.me.update(changes).then((me) => setState("me", me), toastError);
-  const choose = async (language: string) => {
-    const spoken = language || browserLanguage();
-    await update({ language: spoken, language_automatic: !language });
-    await speak(spoken);
-  };
+  // The page is made anew: some of its texts are made only once.
+  const choose = (language: string) =>
+    rest.me
+      .update({ language: language || browserLanguage(), language_automatic: !language })
+      .then(() => {
+        keep("language", language);
+        location.reload();
+      })
+      .catch(toastError);
   return (
     <>
       <div class="field">
