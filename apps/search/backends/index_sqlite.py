@@ -281,7 +281,12 @@ def _where(question: Question, below: int | None) -> tuple[str, list[str], list[
     conditions: list[str] = ["d.folded IS NOT NULL", "d.workspace_id = ?"]
     values: list[Any] = [question.workspace_id]
     words = sorted(question.words, key=lambda text: -len(text))
-    matches = [match for text in words for match in _matches(text)]
+    # One walk through each table, however many words: a look for each row would begin the walk anew.
+    expressions: dict[str, list[str]] = {}
+    for text in words:
+        for table, expression in _matches(text):
+            expressions.setdefault(table, []).append(f"({expression})")
+    matches = [(table, " AND ".join(each)) for table, each in expressions.items()]
     if matches:
         table, expression = matches.pop(0)
         source, row = f"{table} f JOIN documents d ON d.message_id = f.rowid", "f.rowid"
