@@ -114,7 +114,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
             "CONFIG": {"hosts": [REDIS_URL], "prefix": "layer"},
         }
         if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+        else {"BACKEND": "apps.eventlog.backends.layer_memory.MemoryLayer", "CONFIG": {"capacity": 10_000}}
     )
 }
 MEMBERSHIP_CACHE = (

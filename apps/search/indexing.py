@@ -165,6 +165,10 @@ async def changes(records: Sequence[LogRecord]) -> list[Change]:
     """What the records mean for the index. Raises UnavailableError while keys can't be read."""
     read = [(record, envelope) for record in records if (envelope := _envelope(record)) is not None]
     await contents.warm(envelope.sealed for _, envelope in read)
+    return await asyncio.to_thread(_changes, read)
+
+
+def _changes(read: Sequence[tuple[LogRecord, Envelope]]) -> list[Change]:
     found: list[Change] = []
     for record, envelope in read:
         event = _body(envelope)

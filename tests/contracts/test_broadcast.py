@@ -9,6 +9,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from apps.eventlog.backends.broadcast_layer import LayerBroadcast
+from apps.eventlog.backends.layer_memory import MemoryLayer
 from apps.eventlog.backends.layer_redis import BatchingLayer
 from apps.eventlog.events import Batch, Envelope, Ephemeral, Position, Sequenced
 from deploy.services import Services
@@ -21,7 +22,7 @@ Factory = Callable[[], LayerBroadcast]
 def factory(request: pytest.FixtureRequest) -> Iterator[Factory]:
     """Broadcasts that hear each other: what several processes would have."""
     if request.param == "memory":
-        layer = InMemoryChannelLayer(capacity=10_000)
+        layer = MemoryLayer(capacity=10_000)
         yield lambda: LayerBroadcast(layer)
         return
     servers: Services = request.getfixturevalue("services")
@@ -217,3 +218,15 @@ async def test_redis_goes_and_comes_back(services: Services, how: str) -> None:
     assert ears.seqs.count(4) == 1
     await publisher.close()
     await subscriber.close()
+
+
+async def test_memory_a_send_does_not_look_at_every_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[None] = []
+    monkeypatch.setattr(InMemoryChannelLayer, "_clean_expired", lambda _: walks.append(None))
+    layer = MemoryLayer(capacity=10)
+    channel = await layer.new_channel()
+    await layer.group_add("people", channel)
+    for number in range(20):  # what finds a full queue is lost
+        await layer.group_send("people", {"number": number})
+    assert [(await layer.receive(channel))["number"] for _ in range(10)] == list(range(10))
+    assert len(walks) == 1
