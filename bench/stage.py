@@ -124,7 +124,7 @@ class Stage:
             text=True,
             capture_output=True,
             check=False,
-            timeout=300,
+            timeout=540,
         )
         if done.returncode:
             raise RuntimeError(f"seeding failed:\n{done.stderr[-3000:]}")

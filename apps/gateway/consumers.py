@@ -39,9 +39,13 @@ def enter(headers: Mapping[bytes, bytes], protocols: Sequence[str]) -> Accepted 
     authenticate, needs_origin = _proof(headers, protocols)
     if (origin or needs_origin) and origin not in settings.ALLOWED_ORIGINS:
         return Accepted(subprotocol, Stranger(), lambda connection: connection.close(CLOSE_ORIGIN))
-    hub.connected += 1
     session = Session(hub)
-    return Accepted(subprotocol, session, lambda connection: session.start(connection, authenticate))
+
+    def opened(connection: server.Connection) -> None:
+        hub.connected += 1  # until on_lost
+        session.start(connection, authenticate)
+
+    return Accepted(subprotocol, session, opened)
 
 
 def _proof(headers: Mapping[bytes, bytes], protocols: Sequence[str]) -> tuple[Authenticate | None, bool]:
@@ -108,10 +112,8 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             self.plain = PlainConnection(self, self.session)
             answer.opened(self.plain)
             return
-        try:
+        with contextlib.suppress(ConnectionError):  # gone meanwhile
             answer.opened(take_over(answer.receiver))
-        except ConnectionError:
-            answer.receiver.hub.connected -= 1
         raise StopConsumer
 
     async def refuse(self, refused: Refused) -> None:
