@@ -1,5 +1,6 @@
 """Unread marks in real Chromium windows: two people, one of them with two tabs."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -53,6 +54,19 @@ async def test_what_is_unread_is_the_same_in_every_tab(browser: Browser, embedde
         await expect(window.page).to_have_title(re.compile(r"^\(1\) "))
         await expect(window.page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("^data:.*%3E1%3C"))
 
+    # It is the first mention: now notifications are offered, beside what one is doing, and once.
+    offers = [window.page.get_by_test_id("push-offer") for window in (bob, tab)]
+    tasks = [asyncio.create_task(each.wait_for()) for each in offers]
+    done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert len(done) == 1
+    offer = offers[tasks.index(done.pop())]
+    await expect(offer.get_by_role("button", name="Turn on notifications")).to_be_visible()
+    await offer.get_by_role("button", name="Not now").click()
+    await expect(offer).to_have_count(0)
+
     # The unreads gather them; read there, they are read in the other tab, too.
     await tab.page.get_by_test_id("sidebar-unreads").click()
     await tab.sees("and another")
@@ -80,6 +94,26 @@ async def test_what_is_unread_is_the_same_in_every_tab(browser: Browser, embedde
     await expect(bob.page).to_have_title(re.compile("^• "))
     await _focus(bob.page, on=True)
     await expect(bob.page).not_to_have_title(re.compile("^• "))
+
+    # Many: the channel opens where one stopped, and the bar says how many there are and goes there.
+    await bob.go_to("general")
+    for number in range(30):
+        await ann.say(f"number {number}")
+    await expect(bob.page).to_have_title(re.compile("^• "))
+    await bob.go_to("kettle")
+    await expect(bob.page.get_by_test_id("new-line")).to_be_in_viewport()
+    await expect(bob.page).to_have_title(re.compile("^• "))
+    await bob.page.get_by_test_id("jump-to-latest").click()
+    await expect(bob.page.get_by_text("number 29")).to_be_in_viewport()
+    await expect(tab.page).not_to_have_title(re.compile("^• "))
+    await bob.go_to("general")
+
+    # Shift and Escape read everything, in every tab.
+    await ann.say("one more")
+    await expect(tab.page).to_have_title(re.compile("^• "))
+    await bob.page.keyboard.press("Shift+Escape")
+    for window in (bob, tab):
+        await expect(window.page).not_to_have_title(re.compile("^• "))
 
     await bob.page.get_by_test_id("sidebar-activity").click()
     activity = bob.page.get_by_test_id("activity-view")

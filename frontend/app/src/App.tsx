@@ -13,6 +13,7 @@ import {
 } from "solid-js";
 import { Banner } from "./components/Banner";
 import { ChannelView, Landing } from "./components/ChannelView";
+import { PushOffer } from "./components/PushOffer";
 import { Rail, Sidebar } from "./components/Sidebar";
 import { ThreadsView } from "./components/ThreadsView";
 import { Skeleton } from "./components/Timeline";
@@ -124,6 +125,7 @@ export function App(): JSX.Element {
         {t("Skip to the messages")}
       </a>
       <Banner />
+      <PushOffer />
       <Switch fallback={<Splash />}>
         <Match when={state.boot === "error"}>
           <main class="full empty" id="main">

@@ -125,6 +125,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
       if (index >= 0) list?.scrollToIndex(index, { align, offset: align === "start" ? -80 : 0 });
       left -= 1;
       if (left > 0) frame = requestAnimationFrame(aim);
+      else measure();
     };
     aim();
   };
@@ -146,12 +147,13 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
     if (view().rows.length === 0 || placed) return;
     placed = true;
     if (props.around) return;
-    queueMicrotask(() => {
-      if (view().rows.some((row) => row.kind === "new") && unreadOf(props.channel) > 8) {
-        stuck = false;
-        settleAt("new", "start");
-      } else settleAtEnd();
-    });
+    // At once: what is at the end is marked read, and nobody has seen the end yet.
+    const unread = view().rows.some((row) => row.kind === "new") && opened() > 8;
+    if (unread) {
+      stuck = false;
+      setAtEnd(false);
+    }
+    queueMicrotask(() => (unread ? settleAt("new", "start") : settleAtEnd()));
   });
 
   createEffect(

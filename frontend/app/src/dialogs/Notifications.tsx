@@ -230,6 +230,7 @@ function LetterTimes(props: {
     <label class="setting">
       <strong>{t("When letters come")}</strong>
       <select
+        class="input"
         value={props.digest}
         onChange={(event) => props.choose(event.currentTarget.value as NotificationPreference["digest"])}
       >

@@ -1,4 +1,5 @@
 import type { ChannelNotifications, EventOf, Id, NotificationPreference } from "@slackclone/client";
+import { createSignal } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { t } from "../i18n";
 import { href, navigate } from "../router";
@@ -6,7 +7,6 @@ import { plainOf } from "../text/plain";
 import { keep, kept } from "./local";
 import { rest } from "./session";
 import { isDirect, myId, nameOf, state, titleOf } from "./store";
-import { toast, toastError } from "./toasts";
 import { now, pageActive } from "./ui";
 
 /** What one wants to hear of: of each workspace that was opened, and where channels differ. */
@@ -19,6 +19,10 @@ export { wishes };
 
 const asked = new Set<Id>();
 const OFFERED = "push-offered";
+/** What notifications are offered after. */
+const [offer, setOffer] = createSignal<"direct" | "mention" | null>(null);
+
+export { offer, setOffer };
 
 export function loadWishes(workspaceId: Id): void {
   if (asked.has(workspaceId)) return;
@@ -137,15 +141,7 @@ async function offerPush(event: EventOf<"message.posted">): Promise<void> {
   if (!("Notification" in window) || Notification.permission !== "default") return;
   keep(OFFERED, "1");
   if ((await pushState()) !== "off") return;
-  toast(
-    isDirect(channel)
-      ? t("Somebody wrote to you. Do you want to be told while slackclone is closed?")
-      : t("You were mentioned. Do you want to be told while slackclone is closed?"),
-    {
-      sticky: true,
-      action: { label: t("Turn on notifications"), run: () => void turnOnPush().catch(toastError) },
-    },
-  );
+  setOffer(isDirect(channel) ? "direct" : "mention");
 }
 
 // -- push -------------------------------------------------------------------------------------------------------------
