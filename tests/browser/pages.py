@@ -177,7 +177,7 @@ class Window:
         """A moment ahead, in ms."""
         return int(await self.page.evaluate("Date.now() + 1500"))
 
-    async def menu(self, text: str, item: str) -> None:
+    async def menu(self, text: str, item: str | re.Pattern[str]) -> None:
         """An entry of the message's menu."""
         await self.act(text, "More actions")
         await self.page.get_by_role("menuitem", name=item).click()

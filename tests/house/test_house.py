@@ -85,3 +85,12 @@ def test_documents_name_files_that_exist(document: str) -> None:
     paths = set(re.findall(r"`((?:apps|slackclone|frontend|tests|bench|deploy)/[\w./-]+\.\w+)`", text))
     assert paths
     assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+
+
+def test_the_table_of_features_names_tests_that_exist() -> None:
+    text = (ROOT / "docs/features.md").read_text()
+    named = re.findall(r"\]\(\.\./(tests/[^)]+)\)(?: `(\w+)`)?", text)
+    assert len(named) > 20
+    for path, name in named:
+        assert (ROOT / path).exists(), path
+        assert not name or f"def {name}(" in (ROOT / path).read_text(), (path, name)
