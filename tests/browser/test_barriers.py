@@ -167,3 +167,98 @@ async def _tabs(eye: Inspector, name: str) -> None:
         await eye.look(f"{name}: {await tabs.nth(index).inner_text()}")
     await tabs.first.click()
     await eye.dialog(name)
+
+
+async def test_a_day_at_work_without_a_mouse(browser: Browser, embedded: Product, people_in: MakePeople) -> None:
+    team = await people_in(embedded).team("Kim", "Lou", channel="typists")
+    kim, lou = team.people
+    await lou.post(team.channel, "Good morning, Kim")
+    window = await Window.open(browser, embedded.url)
+    page = window.page
+    press = page.keyboard.press
+    write = page.keyboard.insert_text
+
+    async def tab_to(name: str, key: str = "Tab") -> None:
+        for _ in range(60):
+            if name in await page.evaluate(_FOCUSED):
+                return
+            await press(key)
+        raise AssertionError((name, await page.evaluate(_FOCUSED)))
+
+    await page.goto("/signin")
+    await tab_to("E-mail address")
+    await write(kim.email)
+    await tab_to("Password")
+    await write(kim.password)
+    await press("Enter")
+    await window.ready()
+
+    await press("Control+k")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await write("typists")
+    await expect(page.get_by_role("option", name=re.compile("typists")).first).to_be_visible()
+    await press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("typists")
+    await window.sees("Good morning, Kim")
+    await window.composer.wait_for()
+    await press("h")  # typing anywhere is writing a message
+    await expect(window.composer).to_be_focused()
+    await press("Backspace")
+    await write("Good morning to all")
+    await press("Enter")
+    await window.sees("Good morning to all")
+
+    # react: back into the list, up to what was said, on to what can be done with it
+    await tab_to("Messages in", "Shift+Tab")
+    await press("ArrowUp")
+    await press("ArrowUp")
+    assert "Lou" in await page.evaluate(_FOCUSED)
+    await tab_to("Add a reaction")
+    await press("Enter")
+    await expect(page.get_by_role("dialog", name="Choose an emoji")).to_be_visible()
+    await write("tada")
+    await expect(page.get_by_role("dialog").get_by_role("button", name="tada").first).to_be_visible()
+    await press("Enter")
+    await expect((await window.sees("Good morning, Kim")).get_by_role("button", name=re.compile("🎉"))).to_be_visible()
+
+    await page.get_by_test_id("timeline").focus()
+    await press("ArrowUp")
+    await press("ArrowUp")
+    await tab_to("Reply in thread")
+    await press("Enter")
+    await expect(page.get_by_test_id("thread-pane")).to_be_visible()
+    await tab_to("Reply")
+    await write("How are you?")
+    await press("Enter")
+    await expect(page.get_by_label("Replies").get_by_text("How are you?")).to_be_visible()
+    await press("Escape")
+    await expect(page.get_by_test_id("thread-pane")).to_have_count(0)
+
+    await page.get_by_test_id("timeline").focus()
+    await press("/")
+    await write("morning")
+    await press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await press("Escape")
+    await tab_to("You and your settings", "Shift+Tab")
+    await press("ArrowDown")
+    await expect(page.get_by_role("menu")).to_be_visible()
+    await write("Sett")
+    await page.get_by_role("menuitem", name="Settings").focus()
+    await press("Enter")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await tab_to("You and your settings", "Shift+Tab")
+    await press("ArrowUp")
+    await page.get_by_role("menuitem", name="Sign out").focus()
+    await press("Enter")
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert window.faults == []
+
+
+_FOCUSED = """() => {
+  const one = document.activeElement;
+  const labels = [...(one.labels ?? [])].map((label) => label.textContent);
+  return [one.getAttribute("aria-label"), one.getAttribute("placeholder"), ...labels, one.textContent].join(" ");
+}"""

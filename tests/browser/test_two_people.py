@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from bench.product import Product
 from tests.browser.pages import Window, chromium
@@ -67,9 +67,18 @@ async def test_two_people_meet_and_talk(browser: Browser, product: Product) -> N
     await link.click()
     await expect(bob.page.get_by_label("Replies").get_by_text("Turn it off!")).to_be_visible()
 
+    paper = FilePayload(name="kettle.txt", mimeType="text/plain", buffer=b"boils at 100")
+    await bob.page.get_by_test_id("file-input-channel").set_input_files(paper)
+    await expect(bob.page.get_by_test_id("attachment")).to_have_count(1)
+    await bob.say("how it is done")
+    await expect((await ann.sees("how it is done")).get_by_text("kettle.txt")).to_be_visible()
+
     await bob.direct_message("Ann Archer")
     await bob.say("Between us: I like coffee.")
-    await ann.page.get_by_test_id("sidebar-channel").filter(has_text="Bob Baker").click()
+    direct = ann.page.get_by_test_id("sidebar-channel").filter(has_text="Bob Baker")
+    await expect(direct.get_by_role("img", name="1 for you")).to_be_visible()
+    await direct.click()
+    await expect(direct.get_by_role("img", name="1 for you")).to_have_count(0)
     await ann.sees("Between us: I like coffee.")
 
     await ann.page.get_by_test_id("workspace-menu").click()
@@ -201,7 +210,48 @@ async def test_a_phone_wide_window(browser: Browser, product: Product, people: P
     await window.sees("from the phone")
     wide = await window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, "no sideways scrolling"
+    await _gestures(window)
     assert window.faults == []
+
+
+async def _gestures(window: Window) -> None:
+    """A finger: pushes the sidebar in, a message aside to reply, rests on one; the way back closes what came last."""
+    page = window.page
+    tools = await window.context.new_cdp_session(page)
+    message = await window.sees("a word for the phone")
+
+    async def touch(kind: str, x: float, y: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+        await tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    async def swipe(begin: float, end: float) -> None:
+        box = await message.bounding_box()
+        y = box["y"] + box["height"] / 2 if box else 400
+        await touch("touchStart", begin, y)
+        for step in range(1, 5):
+            await touch("touchMove", begin + (end - begin) * step / 4, y)
+        await touch("touchEnd", end, y)
+
+    sidebar = page.get_by_role("button", name="Close the sidebar")
+    await swipe(5, 200)  # begins where the browser's own way back begins
+    await expect(sidebar).to_have_count(0)
+    await swipe(60, 260)
+    await expect(sidebar).to_be_visible()
+    await page.go_back()
+    await expect(sidebar).to_have_count(0)
+    await expect(message).to_be_visible()
+    await swipe(300, 100)
+    await expect(page.get_by_test_id("thread-pane")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_test_id("thread-pane")).to_have_count(0)
+    box = await message.bounding_box()
+    assert box
+    await touch("touchStart", box["x"] + 80, box["y"] + box["height"] - 8)
+    sheet = page.get_by_role("dialog", name="Message actions")
+    await expect(sheet).to_be_visible()
+    await touch("touchEnd", 0, 0)
+    await sheet.get_by_role("button", name="👍").click()
+    await expect(message.get_by_role("button", name=re.compile("👍"))).to_be_visible()
 
 
 async def _sign_in(window: Window, email: str, password: str) -> None:

@@ -19,15 +19,16 @@ import { ThreadsView } from "./components/ThreadsView";
 import { Skeleton } from "./components/Timeline";
 import { Toasts } from "./components/Toasts";
 import { locale, t } from "./i18n";
-import { href, navigate, route } from "./router";
+import { dropLayer, href, navigate, pushLayer, route } from "./router";
 import { showFavicon } from "./state/favicon";
+import { watchGestures } from "./state/gestures";
 import { onKeyDown } from "./state/keys";
 import { keep, kept } from "./state/local";
 import { startPresence } from "./state/presence";
 import { threadsUnread, waitingIn } from "./state/reads";
 import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
-import { dialog, drawer, emojiRequest, isPhone, profileRequest, setDrawer } from "./state/ui";
+import { dialog, drawer, emojiRequest, isPhone, openDialog, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
 import { startWorker } from "./state/worker";
 import { setZone } from "./text/zone";
@@ -56,6 +57,7 @@ export function App(): JSX.Element {
     });
     window.addEventListener("keydown", onKeyDown);
     onCleanup(() => window.removeEventListener("keydown", onKeyDown));
+    onCleanup(watchGestures(document.body));
   });
 
   createEffect(() => setZone(state.me?.timezone_automatic === false ? state.me.timezone : ""));
@@ -118,6 +120,18 @@ export function App(): JSX.Element {
     document.title = `${mark}${place ? `${place} – ` : ""}${workspace}`;
     showFavicon(badges, unread);
   });
+
+  // On a phone the way back closes what lies over the page before it leaves the page.
+  createEffect(
+    on(
+      () => isPhone() && (dialog() !== null || drawer()),
+      (over, was) => {
+        if (over) pushLayer(() => (dialog() ? openDialog(null) : setDrawer(false)));
+        else if (was) dropLayer();
+      },
+      { defer: true },
+    ),
+  );
 
   return (
     <>

@@ -56,13 +56,41 @@ const [path, setPath] = createSignal(location.pathname);
 /** Rises with every navigation, so that going to where one is already still counts (a permalink clicked twice). */
 const [visit, setVisit] = createSignal(0);
 
+/** What lies over the page on a phone and is closed by the way back: one entry of the history for it. */
+let layer: (() => void) | null = null;
+const onLayer = (): boolean => (history.state as { layer?: boolean } | null)?.layer === true;
+
+export function pushLayer(close: () => void): void {
+  layer = close;
+  history.pushState({ layer: true }, "", location.pathname);
+}
+
+/** It was closed by other means. A navigation that comes with it takes its place in the history. */
+export function dropLayer(): void {
+  layer = null;
+  setTimeout(() => onLayer() && history.back());
+}
+
+/** Back, where one came from there; else forward to it. So panes close in the order in which they were opened. */
+export function leaveTo(to: string): void {
+  if ((history.state as { from?: string } | null)?.from === to) history.back();
+  else navigate(to);
+}
+
 window.addEventListener("popstate", () => {
+  const close = layer;
+  layer = null;
+  close?.();
   setPath(location.pathname);
   setVisit((n) => n + 1);
 });
 
 export function navigate(to: string, options: { replace?: boolean } = {}): void {
-  if (to !== location.pathname) history[options.replace ? "replaceState" : "pushState"](null, "", to);
+  if (to !== location.pathname) {
+    const replace = options.replace === true || onLayer();
+    const state = replace ? null : { from: location.pathname };
+    history[replace ? "replaceState" : "pushState"](state, "", to);
+  }
   setPath(to);
   setVisit((n) => n + 1);
 }

@@ -71,6 +71,8 @@ export default function EmojiPicker(): JSX.Element {
   const close = () => {
     pickEmoji(null);
     if (before instanceof HTMLElement && before.isConnected) before.focus();
+    // The button that opened it may be gone with the pointer.
+    if (document.activeElement === document.body) request?.anchor.focus();
   };
   const choose = (emoji: string) => {
     usedEmoji(emoji);

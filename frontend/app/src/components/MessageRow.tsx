@@ -72,6 +72,7 @@ function Row(props: {
         "message-menu-open": menuOpen(),
       }}
       data-testid="message"
+      tabIndex={-1}
       data-message-id={props.message.message_id}
       aria-label={`${name()}, ${clock(props.message.timestamp)}`}
       onPointerEnter={() => setHovered(true)}

@@ -2,6 +2,7 @@ import type { Id } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
 import { t, tn } from "../i18n";
 import { follow, href, route } from "../router";
+import { stepMessages } from "../state/keys";
 import { markThreadRead } from "../state/reads";
 import { type Known, myId, state, titleOf } from "../state/store";
 import { loadMoreReplies, openThread } from "../state/timelines";
@@ -144,6 +145,7 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
         class="thread-scroll"
         ref={scroller}
         role="log"
+        onKeyDown={stepMessages}
         aria-label={t("Replies")}
         tabIndex={0}
         onScroll={() => {

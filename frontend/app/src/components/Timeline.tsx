@@ -15,6 +15,7 @@ import { unwrap } from "solid-js/store";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import { t, tn } from "../i18n";
 import { href, navigate, visit } from "../router";
+import { stepMessages } from "../state/keys";
 import { firstUnread, letGo, readUpTo as markerOf, markRead, markReadByHand, unreadOf } from "../state/reads";
 import { buildRows, type Row } from "../state/rows";
 import { myId, nameOf, state, structure, titleOf } from "../state/store";
@@ -257,6 +258,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
         role="log"
         aria-label={t("Messages in {name}", { name: titleOf(props.channel) })}
         aria-live="polite"
+        onKeyDown={stepMessages}
         aria-relevant="additions"
         aria-busy={timeline()?.status === "loading"}
         tabIndex={0}

@@ -20,6 +20,7 @@ import { ChannelNotificationDialog } from "./Notifications";
 import { OwnEmojiDialog } from "./OwnEmoji";
 import { close, createDebounced, createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 import { Settings } from "./Settings";
+import { Sheet } from "./Sheet";
 import { DndDialog, StatusDialog } from "./Status";
 import { Switcher } from "./Switcher";
 
@@ -72,6 +73,7 @@ export default function Dialogs(): JSX.Element {
       <Match when={is("arrange")}>
         {(open) => <Arrange workspaceId={workspaceId()} channelId={open().channelId ?? null} />}
       </Match>
+      <Match when={is("message-sheet")}>{(open) => <Sheet messageId={open().messageId} />}</Match>
       <Match when={is("pins")}>{(open) => <Pins channelId={open().channelId} />}</Match>
       <Match when={is("reactions")}>{(open) => <WhoReacted messageId={open().messageId} />}</Match>
       <Match when={is("delete-message")}>{(open) => <DeleteMessage messageId={open().messageId} />}</Match>

@@ -14,6 +14,7 @@ export const shortcuts = (): readonly { group: string; keys: { keys: string[]; w
     group: t("Getting around"),
     keys: [
       { keys: [MOD, "K"], what: t("Jump to a channel or person") },
+      { keys: ["↑ / ↓"], what: "Previous or next message, in the list of messages" },
       { keys: ["Alt", "↑ / ↓"], what: t("Previous or next channel") },
       { keys: ["Alt", "Shift", "↑ / ↓"], what: t("Previous or next unread channel") },
       { keys: [MOD, "Shift", "L"], what: t("Browse channels") },
@@ -118,6 +119,21 @@ export function onKeyDown(event: KeyboardEvent): void {
     // Typing anywhere is writing a message.
     document.querySelector<HTMLElement>("[data-testid=composer-channel]")?.focus();
   }
+}
+
+/** In a list of messages: from one to the next. Tab leads to what can be done with the one that has the focus. */
+export function stepMessages(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const { currentTarget: list, target } = event;
+  if (!(target instanceof HTMLElement) || (target !== list && !target.matches("[data-message-id]"))) return;
+  const all = [...list.querySelectorAll<HTMLElement>("[data-message-id]")];
+  const at = all.indexOf(target);
+  const up = event.key === "ArrowUp";
+  const next = at < 0 ? all[up ? all.length - 1 : 0] : all[at + (up ? -1 : 1)];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
 }
 
 function step(by: 1 | -1, unreadOnly: boolean): void {

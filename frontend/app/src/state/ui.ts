@@ -21,6 +21,7 @@ export type DialogName =
   | { name: "remind"; messageId: Id }
   | { name: "later"; tab?: LaterTab }
   | { name: "arrange"; channelId?: Id }
+  | { name: "message-sheet"; messageId: Id }
   | { name: "pins"; channelId: Id }
   | { name: "reactions"; messageId: Id }
   | { name: "status" }

@@ -1,7 +1,7 @@
 import { type Channel, type Id, type Message, OutboxFullError } from "@slackclone/client";
 import { produce } from "solid-js/store";
 import { t } from "../i18n";
-import { href, navigate, route } from "../router";
+import { href, leaveTo, navigate, route } from "../router";
 import { applyToMessage } from "./apply";
 import { enterChannel, putChannel, rest, socket } from "./session";
 import { isDirect, myId, setState, state } from "./store";
@@ -144,7 +144,7 @@ export function openThreadOf(message: Message): void {
 export function closeThread(): void {
   const { workspace, channel, view } = route();
   if (!workspace) return;
-  navigate(href({ workspace, channel, ...(view === "threads" ? { view: "threads" as const } : {}) }));
+  leaveTo(href({ workspace, channel, ...(view === "threads" ? { view: "threads" as const } : {}) }));
 }
 
 export async function copyLink(message: Message): Promise<void> {
