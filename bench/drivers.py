@@ -5,10 +5,11 @@ import contextlib
 import gc
 import json
 import multiprocessing
+import random
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,20 @@ from bench.measure import histogram, raise_file_limit
 HEARTBEAT_S = 25  # a gateway closes a socket that is silent for 75 s
 CALL_DEADLINE_S = 600
 _AT_ONCE = 256
+_READY_S, _TRIES = 30, 4
+
+
+async def _insisting(opening: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A machine that is busy for a while spoils a connection now and then, and a client would come again too."""
+    for attempt in range(_TRIES):
+        try:
+            await opening()
+        except (OSError, TimeoutError):
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0.5, 1.5) * (attempt + 1))
+        else:
+            return
 
 
 class Worker:
@@ -46,15 +61,22 @@ class Worker:
 
         async def one(index: int, token: str | None) -> None:
             async with slots:
-                if stream is not None and active is not None:
-                    used = int((index + 1) * active) > int(index * active)
-                    listener: Listener = Window(token, stream, self.reference, active=used)
-                else:
-                    listener = Listener(token, subscribe, self.reference, is_subscribed)
+                await _insisting(lambda: once(index, token))
+
+        async def once(index: int, token: str | None) -> None:
+            if stream is not None and active is not None:
+                used = int((index + 1) * active) > int(index * active)
+                listener: Listener = Window(token, stream, self.reference, active=used)
+            else:
+                listener = Listener(token, subscribe, self.reference, is_subscribed)
+            try:
                 await connect(urls[index % len(urls)], listener, source=source)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(_READY_S):
                     await listener.ready
-                self.listeners.append(listener)
+            except BaseException:
+                listener.close()
+                raise
+            self.listeners.append(listener)
 
         # Opening thousands may take longer than a gateway bears silence.
         self._beating = asyncio.create_task(self._beat())
@@ -166,13 +188,20 @@ class Worker:
         self.followers: list[Follower] = []
         slots = asyncio.Semaphore(_AT_ONCE)
 
+        async def once(token: str) -> None:
+            follower = Follower(token, stream, fallback, source=source, jitter_s=jitter_s)
+            try:
+                await follower.open(url)
+                async with asyncio.timeout(_READY_S):
+                    await follower.ready
+            except BaseException:
+                follower.close()
+                raise
+            self.followers.append(follower)
+
         async def one(token: str) -> None:
             async with slots:
-                follower = Follower(token, stream, fallback, source=source, jitter_s=jitter_s)
-                await follower.open(url)
-                async with asyncio.timeout(30):
-                    await follower.ready
-                self.followers.append(follower)
+                await _insisting(lambda: once(token))
 
         await asyncio.gather(*(one(token) for token in tokens for _ in range(sockets_each)))
         return len(self.followers)

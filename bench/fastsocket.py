@@ -260,6 +260,8 @@ class Listener(Base):
                 self.frames += 1
             elif self._on_frame(work[body:end]) and not self.ready.done():
                 self.ready.set_result(None)
+            elif self.subscribe and not self.ready.done() and b'"unavailable"' in work[body:end]:
+                asyncio.get_running_loop().call_later(1.0, self.write, self.subscribe)
             at = end
         if self.frames > self._first:
             reference.arrivals.extend((time.monotonic_ns(), self._first, self.frames))
@@ -460,7 +462,7 @@ class Follower:
             resume = {"t": "resume", "session": self.hello["session"], "token": self.hello["token"]}
             socket.write(json.dumps(resume | {"streams": {self._stream: self.last}}).encode())
         else:
-            socket.write(json.dumps({"t": "subscribe", "id": 1, "streams": {self._stream: None}}).encode())
+            self._subscribe(socket)
 
     def hear(self, payload: bytes, socket: "_FollowerSocket") -> None:
         head = payload[:_HEAD]
@@ -481,10 +483,13 @@ class Follower:
                 again, self.hello = self.hello, frame_
                 if again and not frame_["resumed"]:
                     self.resyncs += 1
-                    socket.write(json.dumps({"t": "subscribe", "id": 1, "streams": {self._stream: self.last}}).encode())
+                    self._subscribe(socket)
             case "resync":
                 self.resyncs += 1
                 self.last = frame_["seq"]
+            case "error" if frame_["code"] == "unavailable":
+                # A gateway repeats a resume by itself, a subscribe not.
+                asyncio.get_running_loop().call_later(1.0, self._subscribe, socket)
             case "subscribed":
                 if self.last is None:
                     self.last = frame_["streams"][self._stream]["seq"]
@@ -492,6 +497,9 @@ class Follower:
                     self.resumed_ns = time.monotonic_ns()
                 else:
                     self.ready.set_result(None)
+
+    def _subscribe(self, socket: "_FollowerSocket") -> None:
+        socket.write(json.dumps({"t": "subscribe", "id": 1, "streams": {self._stream: self.last}}).encode())
 
     def close(self) -> None:
         self.hello = None
