@@ -52,6 +52,8 @@ SENTENCES: Mapping[str, Say] = {
     ),
     "emoji.added": lambda _, target: f"added the emoji {target}",
     "emoji.removed": lambda _, target: f"removed the emoji {target}",
+    "group.created": lambda _, target: f"made the group {target}",
+    "group.changed": lambda _, target: f"changed the group {target}",
     "member.joined": lambda detail, _: f"joined by invitation as {detail.get('role', '?')}",
     "member.role_changed": lambda detail, target: (
         f"changed the role of {target} from {detail.get('old', '?')} to {detail.get('new', '?')}"

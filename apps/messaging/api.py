@@ -66,9 +66,10 @@ class EditIn(serializers.Serializer[Any]):
 
 
 class MentionOut(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(["user", "channel", "here"])
+    kind = serializers.ChoiceField(["user", "group", "channel", "here"])
     handle = serializers.CharField()
     user_id = Id(allow_null=True)
+    group_id = Id(required=False)
 
 
 class ReactionOut(serializers.Serializer[Any]):

@@ -8,11 +8,12 @@ from apps.eventlog.events import Event
 
 
 class Mention(msgspec.Struct, frozen=True):
-    """A mention found in the text at the post. `kind`: user, channel or here. `handle` is as written, without the @."""
+    """A mention found in the text at the post. `kind`: user, group, channel or here. `handle` is as written, no @."""
 
     kind: str
     handle: str
     user_id: str | None = None
+    group_id: str | None = None
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -51,9 +52,9 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     """Envelope.event_id is the message id, Envelope.actor_id the sender; the content is sealed.
 
     kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
-    Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentions_all is
-    "channel", "here" or None, parent_sender_id is the author of the message that a reply answers, file_ids are those of
-    its content.
+    Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentioned_groups those of
+    groups (who must know who is in them looks it up), mentions_all is "channel", "here" or None, parent_sender_id is
+    the author of the message that a reply answers, file_ids are those of its content.
     """
 
     type: ClassVar[str] = "message.posted"
@@ -66,6 +67,7 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     also_in_channel: bool = False
     mentioned: list[str] = []
     mentions_all: str | None = None
+    mentioned_groups: list[str] = []
     parent_sender_id: str | None = None
     file_ids: list[str] = []
 

@@ -48,8 +48,10 @@ def _mention_as_span(
     env: EnvType,  # noqa: ARG001
 ) -> str:
     token = tokens[index]
-    user_id = token.meta["user_id"]
+    user_id, group_id = token.meta["user_id"], token.meta["group_id"]
     name = f'data-user-id="{user_id}"' if user_id else f'data-kind="{token.meta["kind"]}"'
+    if group_id:
+        name += f' data-group-id="{group_id}"'
     return f'<span class="mention" {name}>{escapeHtml(token.content)}</span>'
 
 
@@ -74,7 +76,8 @@ _ALLOWED = {
     ("code", "class"): re.compile(r"language-[A-Za-z0-9_+#.-]{1,30}"),
     ("span", "class"): re.compile(r"mention"),
     ("span", "data-user-id"): re.compile(r"[0-9]{1,19}"),
-    ("span", "data-kind"): re.compile(r"channel|here"),
+    ("span", "data-group-id"): re.compile(r"[0-9]{1,19}"),
+    ("span", "data-kind"): re.compile(r"channel|here|group"),
     ("ol", "start"): re.compile(r"[0-9]{1,9}"),
 }
 
@@ -91,7 +94,7 @@ _cleaner = nh3.Cleaner(
     attributes={
         "a": {"href", "target"},
         "code": {"class"},
-        "span": {"class", "data-user-id", "data-kind"},
+        "span": {"class", "data-user-id", "data-kind", "data-group-id"},
         "ol": {"start"},
     },
     attribute_filter=_keep,
@@ -110,12 +113,14 @@ class Draft:
         self._tokens = _parse_markdown.parse(text)
         self.names = _names(self._tokens)
 
-    def render(self, users: Mapping[str, int]) -> tuple[str | None, list[Mention]]:
+    def render(
+        self, users: Mapping[str, int], groups: Mapping[str, int] | None = None
+    ) -> tuple[str | None, list[Mention]]:
         """The HTML (None when it would say no more than the text) and the mentions, given who bears which handle."""
         mentions: dict[tuple[str, int | None], Mention] = {}
         for token in self._tokens:
             if token.children:
-                token.children = list(_with_mentions(token.children, users, mentions))
+                token.children = list(_with_mentions(token.children, users, groups or {}, mentions))
         if self._is_plain():
             return None, []
         html = _cleaner.clean(_parse_markdown.renderer.render(self._tokens, _parse_markdown.options, {})).strip()
@@ -170,7 +175,10 @@ def _plain_texts(children: Sequence[Token]) -> Iterator[Token]:
 
 
 def _with_mentions(
-    children: Sequence[Token], users: Mapping[str, int], mentions: dict[tuple[str, int | None], Mention]
+    children: Sequence[Token],
+    users: Mapping[str, int],
+    groups: Mapping[str, int],
+    mentions: dict[tuple[str, int | None], Mention],
 ) -> Iterator[Token]:
     plain = set(map(id, _plain_texts(children)))
     for child in children:
@@ -179,18 +187,25 @@ def _with_mentions(
             continue
         start = 0
         for found in _MENTION.finditer(child.content):
-            known = next((name for name in _candidates(found[1]) if name in _EVERYONE or name in users), None)
+            known = next(
+                (name for name in _candidates(found[1]) if name in _EVERYONE or name in users or name in groups), None
+            )
             if known is None:
                 continue
             end = found.start() + 1 + len(known)
             handle = child.content[found.start() + 1 : end]
-            user_id = None if known in _EVERYONE else users[known]
-            kind = _EVERYONE.get(known, "user")
-            mentions.setdefault((kind, user_id), Mention(kind, handle, None if user_id is None else str(user_id)))
+            user_id = None if known in _EVERYONE else users.get(known)
+            group_id = None if known in _EVERYONE or user_id is not None else groups[known]
+            kind = _EVERYONE.get(known, "user" if group_id is None else "group")
+            mentions.setdefault((kind, user_id or group_id), Mention(kind, handle, _text(user_id), _text(group_id)))
             yield _token("text", child.content[start : found.start()])
-            yield _token("mention", f"@{handle}", kind=kind, user_id=user_id)
+            yield _token("mention", f"@{handle}", kind=kind, user_id=user_id, group_id=group_id)
             start = end
         yield _token("text", child.content[start:])
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _token(name: str, content: str, **meta: Any) -> Token:

@@ -11,6 +11,7 @@ from apps.files.queries import links
 from apps.messaging import contents
 from apps.messaging.events import (
     FileFacts,
+    Mention,
     MessageDeleted,
     MessageEdited,
     MessagePinned,
@@ -31,6 +32,7 @@ class MentionView(msgspec.Struct, frozen=True):
     kind: str
     handle: str
     user_id: str | None
+    group_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReactionView(msgspec.Struct, frozen=True):
@@ -147,7 +149,7 @@ def message_view(message: StoredMessage) -> MessageView:
         type=message.kind,
         text=content.text,
         html=content.html,
-        mentions=[MentionView(found.kind, found.handle, found.user_id) for found in content.mentions],
+        mentions=[_mention(found) for found in content.mentions],
         files=[_file(found) for found in content.files],
         timestamp=message.created_at,
         client_msg_id=message.client_msg_id,
@@ -243,7 +245,7 @@ def _data(event: Sequenced) -> Any:
                 also_in_channel=target.also_in_channel,
                 text=content.text,
                 html=content.html,
-                mentions=[MentionView(found.kind, found.handle, found.user_id) for found in content.mentions],
+                mentions=[_mention(found) for found in content.mentions],
                 edited_at=event.created_at,
             )
         case MessageDeleted(target=target):
@@ -267,6 +269,10 @@ def _foreign(event: Sequenced) -> Any:
         return msgspec.msgpack.decode(event.envelope.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
+
+
+def _mention(found: Mention) -> MentionView:
+    return MentionView(found.kind, found.handle, found.user_id, found.group_id or msgspec.UNSET)
 
 
 def _file(facts: FileFacts) -> FileView:

@@ -14,7 +14,8 @@ from apps.workspaces import queries as workspaces
 INLINE_MAX_CHARS = 500  # longer texts are parsed in a thread: up to 50 ms for the worst one
 _HANDLE_S = 30.0
 _HANDLES_MAX = 50_000
-_handles: dict[tuple[int, str], tuple[int, float]] = {}
+# (workspace, handle) -> user id or None, group id or None, until when
+_handles: dict[tuple[int, str], tuple[int | None, int | None, float]] = {}
 
 
 async def content_of(text: str, *, workspace_id: int) -> Content:
@@ -25,11 +26,11 @@ async def content_of(text: str, *, workspace_id: int) -> Content:
         draft = await asyncio.to_thread(markdown.draft, text)
     if draft is None:
         return Content(text=text)
-    users = await _users(workspace_id, list(draft.names)) if draft.names else {}
+    users, groups = await _named(workspace_id, list(draft.names)) if draft.names else ({}, {})
     if len(text) <= INLINE_MAX_CHARS:
-        html, mentions = draft.render(users)
+        html, mentions = draft.render(users, groups)
     else:
-        html, mentions = await asyncio.to_thread(draft.render, users)
+        html, mentions = await asyncio.to_thread(draft.render, users, groups)
     return Content(text=text, html=html, mentions=mentions)
 
 
@@ -38,22 +39,24 @@ def forget() -> None:
     _handles.clear()
 
 
-async def _users(workspace_id: int, names: list[str]) -> dict[str, int]:
+async def _named(workspace_id: int, names: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Users and groups by handle."""
     now = time.monotonic()
-    found: dict[str, int] = {}
-    for name in names:
-        known = _handles.get((workspace_id, name))
-        if known is None or known[1] < now:
-            break
-        found[name] = known[0]
-    else:
-        return found
-    try:
-        users = await threads.read(lambda: workspaces.handles(workspace_id, names))
-    except DatabaseError as error:
-        raise UnavailableError(retry_after=1) from error
-    for name, user_id in users.items():
-        _handles[workspace_id, name] = (user_id, now + _HANDLE_S)
-    while len(_handles) > _HANDLES_MAX:
-        del _handles[next(iter(_handles))]
-    return users
+    known = {name: _handles.get((workspace_id, name)) for name in names}
+    if not all(one is not None and one[2] >= now for one in known.values()):
+        try:
+            users, groups = await threads.read(
+                lambda: (workspaces.handles(workspace_id, names), workspaces.group_handles(workspace_id, names))
+            )
+        except DatabaseError as error:
+            raise UnavailableError(retry_after=1) from error
+        for name in {*users, *groups}:
+            _handles[workspace_id, name] = (users.get(name), groups.get(name), now + _HANDLE_S)
+        while len(_handles) > _HANDLES_MAX:
+            del _handles[next(iter(_handles))]
+        return users, groups
+    found = {name: one for name, one in known.items() if one is not None}
+    return (
+        {name: user_id for name, (user_id, _, _) in found.items() if user_id is not None},
+        {name: group_id for name, (_, group_id, _) in found.items() if group_id is not None},
+    )

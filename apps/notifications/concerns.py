@@ -24,6 +24,7 @@ class _Named(msgspec.Struct):
 
     mentioned: list[str] = []
     mentions_all: str | None = None
+    mentioned_groups: list[str] = []
 
 
 _decode = msgspec.msgpack.Decoder(_Named).decode
@@ -72,7 +73,7 @@ def _unnamed(event: Sequenced) -> int | None:
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
     stream = streams.parse(event.stream)
-    return None if named.mentioned or named.mentions_all or stream is None else stream.id
+    return None if named.mentioned or named.mentioned_groups or named.mentions_all or stream is None else stream.id
 
 
 _concerns = Concerns()

@@ -13,6 +13,7 @@ from apps.messaging.projection import body
 from apps.messaging.registry import store
 from apps.notifications import plain
 from apps.notifications.models import ChannelPreference, Level, Preference
+from apps.workspaces import queries as workspaces
 
 CHUNK = 1_000
 _DIRECT = frozenset({"dm", "group_dm"})
@@ -101,7 +102,8 @@ def describe(event: Sequenced, content: Content, deleted: bool) -> Post | None: 
         top_level=not reply or post.also_in_channel,
         created_at=event.created_at,
         sender_id=int(post.sender_id),
-        mentioned=frozenset(int(user_id) for user_id in post.mentioned),
+        mentioned=frozenset(int(user_id) for user_id in post.mentioned)
+        | workspaces.in_groups([int(group_id) for group_id in post.mentioned_groups]),
         everybody=post.mentions_all,
         parent_sender_id=None if post.parent_sender_id is None else int(post.parent_sender_id),
         text=content.text,

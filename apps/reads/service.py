@@ -17,6 +17,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 from django.db import DatabaseError, InterfaceError
@@ -42,6 +43,7 @@ from apps.reads.actions import follow_log
 from apps.reads.actions.follow_log import Reaction, Seen, Standing
 from apps.reads.moves import Move
 from apps.reads.telling import tell
+from apps.workspaces import queries as workspaces
 
 _log = logging.getLogger(__name__)
 
@@ -248,7 +250,10 @@ class ReadService:
         views = await messaging.views(shown)
         for message, view in zip(shown, views, strict=True):
             named = [int(mention.user_id) for mention in view.mentions if mention.user_id is not None]
-            to_all = any(mention.user_id is None for mention in view.mentions)
+            groups = [int(mention.group_id) for mention in view.mentions if isinstance(mention.group_id, str)]
+            if groups:
+                named += await threads.read(partial(workspaces.in_groups, groups))
+            to_all = any(mention.kind in {"channel", "here"} for mention in view.mentions)
             seen.standings.append(_standing(message, work.messages[message.message_id], named, to_all=to_all))
         for (message_id, emoji, reactor), (workspace_id, at) in work.reactions.items():
             reacted = found.get(message_id)
@@ -298,7 +303,7 @@ def gathered(items: Sequence[Item]) -> Work:
                 work.posts[int(post.sender_id), scope] = envelope.event_id
                 if envelope.thread:
                     work.replies[scope] = envelope.event_id, workspace_id
-                if post.mentioned or post.mentions_all:
+                if post.mentioned or post.mentioned_groups or post.mentions_all:
                     work.messages[envelope.event_id] = workspace_id
             case MessageEdited(target=target) | MessageDeleted(target=target):
                 work.messages[int(target.message_id)] = workspace_id

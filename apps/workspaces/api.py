@@ -19,7 +19,7 @@ from apps.core.fields import Flag, Id, Text, Whole
 from apps.core.pagination import parse_limit
 from apps.workspaces import actions, queries
 from apps.workspaces.roles import Role
-from apps.workspaces.sizes import HANDLE_MAX
+from apps.workspaces.sizes import DESCRIPTION_MAX, GROUP_MEMBERS_MAX, HANDLE_MAX
 
 
 class MemberPatchIn(serializers.Serializer[Any]):
@@ -253,5 +253,93 @@ class BotTokenView(APIView):
     def delete(self, request: Request, workspace_id: int, user_id: int, token_id: int) -> Response:
         actions.revoke_bot_token(
             actor=principal_of(request), workspace_id=workspace_id, user_id=user_id, token_id=token_id
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class GroupIn(serializers.Serializer[Any]):
+    handle = Text(max_length=HANDLE_MAX + 1)
+    name = Text(max_length=ACCOUNT_NAME_MAX)
+    description = Text(max_length=DESCRIPTION_MAX, required=False, allow_blank=True)
+    user_ids = serializers.ListField(child=Id(), max_length=GROUP_MEMBERS_MAX, required=False)
+
+
+class GroupPatchIn(serializers.Serializer[Any]):
+    handle = Text(max_length=HANDLE_MAX + 1, required=False)
+    name = Text(max_length=ACCOUNT_NAME_MAX, required=False)
+    description = Text(max_length=DESCRIPTION_MAX, required=False, allow_blank=True)
+    archived = Flag(required=False)
+
+
+class GroupPeopleIn(serializers.Serializer[Any]):
+    user_ids = serializers.ListField(child=Id(), max_length=GROUP_MEMBERS_MAX)
+
+
+class GroupOut(serializers.Serializer[Any]):
+    id = Id()
+    handle = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    archived = serializers.BooleanField()
+    member_count = serializers.IntegerField()
+    created_at = serializers.IntegerField()
+    mine = serializers.BooleanField(help_text="Whether the asker is in it.")
+
+
+class GroupPageOut(serializers.Serializer[Any]):
+    results = GroupOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class GroupListView(APIView):
+    @extend_schema(parameters=[CURSOR, LIMIT], responses=GroupPageOut)
+    def get(self, request: Request, workspace_id: int) -> Response:
+        page = queries.visible_groups(actor=principal_of(request), workspace_id=workspace_id, **page_of(request))
+        return Response({"results": page.results, "next_cursor": page.next_cursor})
+
+    @extend_schema(request=GroupIn, responses={201: GroupOut})
+    def post(self, request: Request, workspace_id: int) -> Response:
+        actor = principal_of(request)
+        made = actions.create_group(actor=actor, workspace_id=workspace_id, **parsed(GroupIn, request))
+        seen = queries.visible_group(actor=actor, workspace_id=workspace_id, group_id=made.pk)
+        return Response(seen, status=status.HTTP_201_CREATED)
+
+
+class GroupView(APIView):
+    @extend_schema(responses=GroupOut)
+    def get(self, request: Request, workspace_id: int, group_id: int) -> Response:
+        return Response(
+            queries.visible_group(actor=principal_of(request), workspace_id=workspace_id, group_id=group_id)
+        )
+
+    @extend_schema(request=GroupPatchIn, responses=GroupOut)
+    def patch(self, request: Request, workspace_id: int, group_id: int) -> Response:
+        actor, changes = principal_of(request), parsed(GroupPatchIn, request)
+        actions.update_group(actor=actor, workspace_id=workspace_id, group_id=group_id, **changes)
+        return Response(queries.visible_group(actor=actor, workspace_id=workspace_id, group_id=group_id))
+
+
+class GroupPeopleView(APIView):
+    @extend_schema(parameters=[CURSOR, LIMIT], responses=MemberPageOut)
+    def get(self, request: Request, workspace_id: int, group_id: int) -> Response:
+        page = queries.people_of_group(
+            actor=principal_of(request), workspace_id=workspace_id, group_id=group_id, **page_of(request)
+        )
+        return Response(
+            {"results": [queries.present_member(row) for row in page.results], "next_cursor": page.next_cursor}
+        )
+
+    @extend_schema(request=GroupPeopleIn, responses=GroupOut)
+    def post(self, request: Request, workspace_id: int, group_id: int) -> Response:
+        actor, asked = principal_of(request), parsed(GroupPeopleIn, request)
+        actions.add_to_group(actor=actor, workspace_id=workspace_id, group_id=group_id, **asked)
+        return Response(queries.visible_group(actor=actor, workspace_id=workspace_id, group_id=group_id))
+
+
+class GroupPersonView(APIView):
+    @extend_schema(responses={204: NOTHING})
+    def delete(self, request: Request, workspace_id: int, group_id: int, user_id: int) -> Response:
+        actions.remove_from_group(
+            actor=principal_of(request), workspace_id=workspace_id, group_id=group_id, user_id=user_id
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -16,6 +16,22 @@ class WorkspaceUpdated(Event, frozen=True, kw_only=True):
     groups_by: str = "admins"
 
 
+class GroupChanged(Event, frozen=True, kw_only=True):
+    """Group of docs/protocol.md without `mine`, and who came and went."""
+
+    type: ClassVar[str] = "group.changed"
+    workspace_id: str
+    id: str
+    handle: str
+    name: str
+    description: str
+    archived: bool
+    member_count: int
+    created_at: int
+    added: list[str] = []
+    removed: list[str] = []
+
+
 class _MemberEvent(Event, frozen=True, kw_only=True):
     """Member of docs/protocol.md, and where."""
 
@@ -58,7 +74,8 @@ class WorkspaceLeft(Event, frozen=True, kw_only=True):
 
 
 EVENTS: dict[str, type[Event]] = {
-    event.type: event for event in (WorkspaceUpdated, MemberJoined, MemberUpdated, WorkspaceJoined, WorkspaceLeft)
+    event.type: event
+    for event in (WorkspaceUpdated, GroupChanged, MemberJoined, MemberUpdated, WorkspaceJoined, WorkspaceLeft)
 }
 
 

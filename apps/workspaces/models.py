@@ -9,7 +9,7 @@ from apps.accounts.sizes import EMAIL_MAX
 from apps.core.clock import now
 from apps.core.ids import new_id
 from apps.workspaces.roles import Role, Who
-from apps.workspaces.sizes import HANDLE_MAX, NAME_MAX
+from apps.workspaces.sizes import DESCRIPTION_MAX, HANDLE_MAX, NAME_MAX
 
 
 class Workspace(models.Model):
@@ -45,6 +45,37 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"@{self.handle}"
+
+
+class Group(models.Model):
+    """People who are mentioned by one handle. An archived one keeps its handle, and names nobody."""
+
+    id = models.BigIntegerField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="groups")
+    handle = models.CharField(max_length=HANDLE_MAX)
+    name = models.CharField(max_length=NAME_MAX)
+    description = models.CharField(max_length=DESCRIPTION_MAX, blank=True)
+    creator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    archived = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "handle"], name="group_handle_once_per_workspace")]
+
+    def __str__(self) -> str:
+        return f"@{self.handle}"
+
+
+class GroupMember(models.Model):
+    id = models.BigIntegerField(primary_key=True, default=new_id, editable=False)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["group", "user"], name="once_in_a_group")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.group_id}"
 
 
 class Invitation(models.Model):

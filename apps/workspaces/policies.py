@@ -46,6 +46,11 @@ def can_rename_workspace(role: str) -> bool:
     return is_admin(role)
 
 
+def can_manage_groups(role: str, *, who: str) -> bool:
+    """`who` is the workspace's `groups_by`."""
+    return allows(who, role)
+
+
 def can_manage_members(role: str) -> bool:
     return is_admin(role)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 
 from apps.accounts.models import BotToken
-from apps.accounts.policies import require_person
+from apps.accounts.policies import require_person, require_scope
 from apps.accounts.principal import Principal
 from apps.accounts.queries import bot_tokens, status_of
 from apps.accounts.tokens import digest
@@ -17,7 +17,7 @@ from apps.core.errors import ForbiddenError, NotFoundError
 from apps.core.text import storable
 from apps.eventlog import streams
 from apps.workspaces import policies
-from apps.workspaces.models import AuditEntry, Invitation, Workspace
+from apps.workspaces.models import AuditEntry, Group, GroupMember, Invitation, Workspace
 from apps.workspaces.models import Member as Member  # noqa: PLC0414 - other rooms take the type from here
 from apps.workspaces.roles import Role
 
@@ -105,6 +105,84 @@ def handles(workspace_id: int, names: Collection[str], *, active_only: bool = Tr
         return {}
     rows = Member.objects.filter(workspace_id=workspace_id, handle__in=wanted)
     return dict((rows.filter(active=True) if active_only else rows).values_list("handle", "user_id"))
+
+
+def group_handles(workspace_id: int, names: Collection[str]) -> dict[str, int]:
+    """Lower-case handle -> group id, of those that are not archived. At most MAX_HANDLES are looked up."""
+    wanted = sorted({name.lower() for name in names})[:MAX_HANDLES]
+    if not wanted:
+        return {}
+    rows = Group.objects.filter(workspace_id=workspace_id, handle__in=wanted, archived=False)
+    return dict(rows.values_list("handle", "id"))
+
+
+def in_groups(group_ids: Collection[int]) -> set[int]:
+    """User ids. At most GROUP_MEMBERS_MAX a group."""
+    if not group_ids:
+        return set()
+    return set(GroupMember.objects.filter(group_id__in=list(group_ids)[:MAX_HANDLES]).values_list("user_id", flat=True))
+
+
+def group(workspace_id: int, group_id: int) -> Group:
+    """Raises NotFoundError."""
+    found = Group.objects.filter(workspace_id=workspace_id, id=group_id).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def visible_groups(
+    *, actor: Principal, workspace_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[dict[str, Any]]:
+    """By handle, presented. Raises NotFoundError, ForbiddenError for guests."""
+    _require_directory(actor, workspace_id)
+    rows = Group.objects.filter(workspace_id=workspace_id)
+    page = pagination.page_by_text(rows, field="handle", key=lambda row: row.handle, cursor=cursor, limit=limit)
+    of_page = GroupMember.objects.filter(group__in=[row.pk for row in page.results])
+    mine = set(of_page.filter(user_id=actor.user_id).values_list("group_id", flat=True))
+    counts = dict(of_page.values_list("group_id").annotate(Count("id")).order_by())
+    found = [present_group(row, mine=row.pk in mine, count=counts.get(row.pk, 0)) for row in page.results]
+    return pagination.Page(found, page.next_cursor)
+
+
+def visible_group(*, actor: Principal, workspace_id: int, group_id: int) -> dict[str, Any]:
+    """Raises NotFoundError, ForbiddenError for guests."""
+    _require_directory(actor, workspace_id)
+    found = group(workspace_id, group_id)
+    return present_group(found, mine=GroupMember.objects.filter(group=found, user_id=actor.user_id).exists())
+
+
+def people_of_group(
+    *, actor: Principal, workspace_id: int, group_id: int, cursor: str | None = None, limit: int = 50
+) -> pagination.Page[Member]:
+    """By handle. Raises NotFoundError, ForbiddenError for guests."""
+    _require_directory(actor, workspace_id)
+    found = group(workspace_id, group_id)
+    among = GroupMember.objects.filter(group=found).values("user_id")
+    return members(workspace_id, among=among, active_only=True, cursor=cursor, limit=limit)
+
+
+def _require_directory(actor: Principal, workspace_id: int) -> None:
+    require_scope(actor, "members:read")
+    role = role_of(workspace_id, actor.user_id)
+    if role is None:
+        raise NotFoundError
+    if not policies.can_see_directory(role):
+        raise ForbiddenError("Guests see the people of their channels only.")
+
+
+def present_group(row: Group, *, mine: bool, count: int | None = None) -> dict[str, Any]:
+    """Group of docs/protocol.md."""
+    return {
+        "id": str(row.pk),
+        "handle": row.handle,
+        "name": row.name,
+        "description": row.description,
+        "archived": row.archived,
+        "member_count": GroupMember.objects.filter(group=row).count() if count is None else count,
+        "created_at": to_ms(row.created_at),
+        "mine": mine,
+    }
 
 
 def members(

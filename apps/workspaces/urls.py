@@ -12,5 +12,9 @@ urlpatterns = [
     path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>", api.BotView.as_view()),
     path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>/tokens", api.BotTokenListView.as_view()),
     path("v1/workspaces/<id:workspace_id>/bots/<id:user_id>/tokens/<id:token_id>", api.BotTokenView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/groups", api.GroupListView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/groups/<id:group_id>", api.GroupView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/groups/<id:group_id>/members", api.GroupPeopleView.as_view()),
+    path("v1/workspaces/<id:workspace_id>/groups/<id:group_id>/members/<id:user_id>", api.GroupPersonView.as_view()),
     path("v1/invites/<str:code>", api.InvitationPreviewView.as_view()),
 ]

@@ -32,6 +32,7 @@ def endpoints(scene: dict[str, str]) -> list[tuple[str, str, str, Json | None]]:
         ("audit", "GET", f"/v1/workspaces/{w}/audit", None),
         ("bots", "GET", f"/v1/workspaces/{w}/bots", None),
         ("emoji", "GET", f"/v1/workspaces/{w}/emoji", None),
+        ("groups", "GET", f"/v1/workspaces/{w}/groups", None),
         ("channels", "GET", f"/v1/workspaces/{w}/channels", None),
         ("channels browsed", "GET", f"/v1/workspaces/{w}/channels?filter=browse&q=b", None),
         ("channel", "GET", f"/v1/channels/{c}", None),

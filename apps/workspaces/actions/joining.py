@@ -10,7 +10,7 @@ from apps.eventlog import outbox, streams
 from apps.eventlog.events import Event
 from apps.workspaces import events, handles
 from apps.workspaces.actions.standing import role_changed
-from apps.workspaces.models import Member, Workspace
+from apps.workspaces.models import Group, Member, Workspace
 
 MAX_WORKSPACES = 100
 _TRIES = 20
@@ -30,6 +30,9 @@ def add_member(*, workspace: Workspace, user: User, role: str, actor_id: int) ->
         Member.objects.filter(workspace=workspace, handle__startswith=base[:20]).values_list("handle", flat=True)[
             :10_000
         ]
+    )
+    taken |= set(
+        Group.objects.filter(workspace=workspace, handle__startswith=base[:20]).values_list("handle", flat=True)
     )
     free = (name for name in itertools.chain([base], names) if name not in taken)
     for name in itertools.islice(free, _TRIES):

@@ -10,7 +10,7 @@ from apps.core.errors import ConflictError, InvalidError
 from apps.workspaces import audit, events, handles, policies, queries
 from apps.workspaces.actions.joining import announce, tell_user
 from apps.workspaces.actions.standing import acting, require
-from apps.workspaces.models import Member
+from apps.workspaces.models import Group, Member
 from apps.workspaces.roles import Role
 
 
@@ -47,6 +47,8 @@ def change_handle(*, actor: Principal, workspace_id: int, user_id: int, handle: 
         old, target.handle = target.handle, cleaned
         try:
             with transaction.atomic():
+                if Group.objects.filter(workspace_id=workspace_id, handle=cleaned).exists():
+                    raise IntegrityError  # noqa: TRY301 - as a person's would
                 target.save(update_fields=["handle"])
         except IntegrityError as error:
             text = "Somebody here has this handle already."
