@@ -179,6 +179,28 @@ async def test_presence_is_for_those_who_share_a_workspace(stage: Stage, door: D
         await _until(lambda: _presence(stage, door, who, bob), wanted)  # noqa: B023 - awaited at once
 
 
+async def test_a_mention_of_a_group_counts_for_who_is_in_it(stage: Stage, door: Door) -> None:
+    ann, bob, cy = (stage.cast[who] for who in ("ann", "bob", "cy"))
+    channel = stage.channels["public"]
+    workspace_id = channel["workspace_id"]
+    await cy.rest.post(f"/v1/channels/{channel['id']}/join")
+    made = await ann.rest.post(
+        f"/v1/workspaces/{workspace_id}/groups", {"handle": "crew", "name": "The crew", "user_ids": [bob.id]}
+    )
+    async with door.of(ann) as act:
+        message_id = await act.post(channel["id"], "all hands, @crew!")
+
+    async def named(person: Person) -> tuple[int, int]:
+        found = await person.rest.get(f"/v1/workspaces/{workspace_id}/unreads")
+        rows = {row["channel_id"]: (row["unread"], row["mentions"]) for row in found["results"]}
+        return rows.get(channel["id"], (0, 0))
+
+    await _until(lambda: named(bob), (1, 1))
+    await _until(lambda: named(cy), (1, 0))
+    message = await bob.rest.get(f"/v1/messages/{message_id}")
+    assert message["mentions"] == [{"kind": "group", "handle": "crew", "user_id": None, "group_id": made["id"]}]
+
+
 async def _presence(stage: Stage, door: Door, who: str, person: Person) -> tuple[str, str] | None:
     async with door.of(stage.cast[who]) as act:
         try:

@@ -14,7 +14,17 @@ const clean = (html: string): HTMLElement => {
 const ELEMENTS = new Set(
   "A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S SPAN STRONG UL".split(" "),
 );
-const ATTRIBUTES = new Set(["href", "title", "class", "start", "data-user-id", "data-kind", "target", "rel"]);
+const ATTRIBUTES = new Set([
+  "href",
+  "title",
+  "class",
+  "start",
+  "data-user-id",
+  "data-group-id",
+  "data-kind",
+  "target",
+  "rel",
+]);
 
 describe("hostile HTML", () => {
   test.each(HOSTILE.map((html) => [html.slice(0, 90), html]))("%s", (_, html) => {
@@ -45,6 +55,7 @@ describe("what the server makes comes through", () => {
     '<pre><code class="language-c++">x &lt; y\n</code></pre>',
     '<ol start="3"><li>x</li></ol><ul><li>y</li></ul><blockquote><p>z</p></blockquote><hr><h2>t</h2>',
     '<p><span class="mention" data-user-id="7">@ada</span> <span class="mention" data-kind="here">@here</span></p>',
+    '<p><span class="mention" data-kind="group" data-group-id="9">@crew</span></p>',
   ])("%s", (html) => {
     expect(clean(html).innerHTML).toBe(html);
   });

@@ -71,6 +71,19 @@ export interface Workspace {
   seq: number;
 }
 
+/** People whom one handle names. */
+export interface Group {
+  id: Id;
+  handle: string;
+  name: string;
+  description: string;
+  archived: boolean;
+  member_count: number;
+  created_at: number;
+  /** The asker is in it. */
+  mine: boolean;
+}
+
 /** An emoji that a workspace made for itself. */
 export interface CustomEmoji {
   id: Id;
@@ -130,9 +143,11 @@ export interface Channel extends ChannelInfo, Unread {
 }
 
 export interface Mention {
-  kind: "user" | "channel" | "here";
+  kind: "user" | "group" | "channel" | "here";
   handle: string;
   user_id: Id | null;
+  /** Of a group. */
+  group_id?: Id;
 }
 
 export interface Reaction {
@@ -485,6 +500,7 @@ interface EventData {
     emoji_by: "members" | "admins";
     groups_by: "members" | "admins";
   };
+  "group.changed": Omit<Group, "mine"> & { workspace_id: Id; added: Id[]; removed: Id[] };
   "emoji.added": CustomEmoji & { workspace_id: Id };
   "emoji.removed": { workspace_id: Id; names: string[] };
   "workspace.member_joined": Member & { workspace_id: Id };

@@ -10,6 +10,7 @@ import type {
   DndSchedule,
   Draft,
   FollowedThread,
+  Group,
   Happening,
   HistoryPage,
   Id,
@@ -136,6 +137,26 @@ export class RestClient {
       id: Id,
       body: { kind: ChannelKind; name?: string; members?: Id[]; topic?: string; purpose?: string },
     ) => this.post<Channel>(path`/v1/workspaces/${id}/channels`, body),
+  };
+
+  readonly groups = {
+    list: (workspaceId: Id, query: PageQuery = {}) =>
+      this.get<Page<Group>>(path`/v1/workspaces/${workspaceId}/groups`, { ...query }),
+    create: (
+      workspaceId: Id,
+      body: { handle: string; name: string; description?: string; user_ids?: Id[] },
+    ) => this.post<Group>(path`/v1/workspaces/${workspaceId}/groups`, body),
+    update: (
+      workspaceId: Id,
+      id: Id,
+      body: { handle?: string; name?: string; description?: string; archived?: boolean },
+    ) => this.patch<Group>(path`/v1/workspaces/${workspaceId}/groups/${id}`, body),
+    members: (workspaceId: Id, id: Id, query: PageQuery = {}) =>
+      this.get<Page<Member>>(path`/v1/workspaces/${workspaceId}/groups/${id}/members`, { ...query }),
+    add: (workspaceId: Id, id: Id, userIds: readonly Id[]) =>
+      this.post<Group>(path`/v1/workspaces/${workspaceId}/groups/${id}/members`, { user_ids: userIds }),
+    remove: (workspaceId: Id, id: Id, userId: Id) =>
+      this.remove(path`/v1/workspaces/${workspaceId}/groups/${id}/members/${userId}`),
   };
 
   readonly emoji = {

@@ -1,8 +1,9 @@
 import { ApiError, type Id, type Member } from "@slackclone/client";
 import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, Show, untrack } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { type Field, type Format, formatOf, plainField } from "../rich/field";
 import { draftText, dropDraft, writeDraft } from "../state/desk";
+import { groupsOf } from "../state/groups";
 import { ownEmoji } from "../state/ownEmoji";
 import { typed, typedAndSent } from "../state/presence";
 import { findPeople, rest } from "../state/session";
@@ -385,6 +386,16 @@ export function Composer(props: ComposerProps): JSX.Element {
         hint: `@${member.handle}`,
         member,
       }));
+    const teams = groupsOf(workspaceId())
+      .filter(
+        (one) => !one.archived && (one.handle.startsWith(word) || one.name.toLowerCase().startsWith(word)),
+      )
+      .map((one) => ({
+        key: one.id,
+        insert: `@${one.handle} `,
+        label: `@${one.handle}`,
+        hint: tn("{name}: one person", "{name}: {count} people", one.member_count, { name: one.name }),
+      }));
     const groups = [
       { handle: "channel", hint: t("Everybody in this channel") },
       { handle: "here", hint: t("Everybody here who is online") },
@@ -396,7 +407,7 @@ export function Composer(props: ComposerProps): JSX.Element {
         label: `@${group.handle}`,
         hint: group.hint,
       }));
-    return [...found, ...groups].slice(0, CHOICES);
+    return [...found.slice(0, teams.length ? CHOICES - 2 : CHOICES), ...teams, ...groups].slice(0, CHOICES);
   };
 
   const channels = (word: string): Choice[] =>

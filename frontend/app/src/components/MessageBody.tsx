@@ -1,8 +1,11 @@
 import type { Message } from "@slackclone/client";
 import { createEffect, createSignal, type JSX, onMount } from "solid-js";
+import { tn } from "../i18n";
 import { follow, href, route } from "../router";
+import { groupOf } from "../state/groups";
 import { ownEmojiNamed } from "../state/ownEmoji";
 import { myId, state } from "../state/store";
+import { openDialog } from "../state/ui";
 import { linkify } from "../text/linkify";
 import { highlightMentions } from "../text/mentions";
 import { showNamed } from "../text/named";
@@ -20,8 +23,16 @@ export function MessageBody(props: { message: Pick<Message, "text" | "html" | "m
   createEffect(() => {
     const { html, text, mentions } = props.message;
     const content = html === null ? plain(text) : sanitize(html);
-    highlightMentions(content, mentions, myId());
     const workspace = route().workspace;
+    highlightMentions(content, mentions, myId(), (id) => groupOf(workspace, id)?.mine ?? false);
+    for (const span of content.querySelectorAll<HTMLElement>("span.mention[data-group-id]")) {
+      const group = groupOf(workspace, span.dataset.groupId ?? "");
+      if (group) {
+        span.title = tn("{name}: one person", "{name}: {count} people", group.member_count, {
+          name: group.name,
+        });
+      }
+    }
     showNamed(
       content,
       (name) => ownEmojiNamed(workspace, name),
@@ -69,6 +80,11 @@ function colour(element: HTMLElement): void {
 
 /** A link into the app stays in it. */
 function stayInside(event: MouseEvent): void {
+  const group = (event.target as Element).closest<HTMLElement>("span.mention[data-group-id]");
+  if (group?.dataset.groupId && groupOf(route().workspace, group.dataset.groupId)) {
+    openDialog({ name: "groups", groupId: group.dataset.groupId });
+    return;
+  }
   const link = (event.target as Element).closest("a");
   if (link && link.origin === location.origin && link.pathname.startsWith("/w/")) {
     follow(event, link.pathname);

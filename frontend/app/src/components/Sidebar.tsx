@@ -143,6 +143,12 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
                 <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "create-channel" })}>
                   <Icon name="plus" size={16} /> {t("Create a channel")}
                 </DropdownMenu.Item>
+                <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "groups" })}>
+                  <Icon name="at" size={16} /> {t("Groups")}
+                </DropdownMenu.Item>
+                <DropdownMenu.Item class="menu-item" onSelect={() => openDialog({ name: "own-emoji" })}>
+                  <Icon name="smilePlus" size={16} /> {t("Emoji of this workspace")}
+                </DropdownMenu.Item>
               </Show>
               <Show when={isAdmin()}>
                 <DropdownMenu.Item

@@ -15,6 +15,7 @@ import { full } from "../text/time";
 import { ChannelDetails } from "./ChannelDetails";
 import { Arrange, Later, Remind, Reschedule, Schedule } from "./DeskDialogs";
 import { WorkspaceForm } from "./FirstRun";
+import { GroupsDialog } from "./Groups";
 import { Forward, JumpToDate, Pins, WhoReacted } from "./MessageDialogs";
 import { ChannelNotificationDialog } from "./Notifications";
 import { OwnEmojiDialog } from "./OwnEmoji";
@@ -86,6 +87,9 @@ export default function Dialogs(): JSX.Element {
       </Match>
       <Match when={is("dnd")}>
         <DndDialog />
+      </Match>
+      <Match when={is("groups")}>
+        {(request) => <GroupsDialog workspaceId={workspaceId()} groupId={request().groupId ?? null} />}
       </Match>
       <Match when={is("own-emoji")}>
         <OwnEmojiDialog workspaceId={workspaceId()} />

@@ -5,6 +5,7 @@ import { t } from "../i18n";
 import { href, navigate } from "../router";
 import { plainOf } from "../text/plain";
 import { keep, kept } from "./local";
+import { namesMe } from "./groups";
 import { rest } from "./session";
 import { isDirect, myId, nameOf, state, titleOf } from "./store";
 import { now, pageActive } from "./ui";
@@ -117,7 +118,7 @@ function concernsMe(event: EventOf<"message.posted">): boolean {
   const level = wishes.channels[channel.id]?.level ?? workspace?.level ?? "mentions";
   if (level === "nothing") return false;
   if (isDirect(channel)) return true;
-  if (message.mentions.some((m) => m.kind !== "user" || m.user_id === myId())) return true;
+  if (message.mentions.some(namesMe)) return true;
   if (level === "all" && (!message.thread_id || message.also_in_channel)) return true;
   if (message.thread_id && state.following[message.thread_id]) return true;
   const text = message.text.toLowerCase();

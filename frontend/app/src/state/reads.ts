@@ -1,6 +1,7 @@
 import type { Channel, EventOf, Id, Message, MovedMarker, SignalFrame, Unread } from "@slackclone/client";
 import { batch, createMemo, createRoot } from "solid-js";
 import { produce } from "solid-js/store";
+import { namesMe as isOfMe } from "./groups";
 import { isMuted } from "./notify";
 import { rest, socket } from "./session";
 import { isDirect, myId, setState, state } from "./store";
@@ -194,8 +195,7 @@ function takeMarker(moved: MovedMarker): void {
 
 /* ---- what events do ---- */
 
-const namesMe = (message: Pick<Message, "mentions">): boolean =>
-  message.mentions.some((mention) => mention.kind !== "user" || mention.user_id === myId());
+const namesMe = (message: Pick<Message, "mentions">): boolean => message.mentions.some(isOfMe);
 
 /** Up to which place a channel's messages are counted: events may follow of what a head told already. */
 const counted = new Map<Id, number>();

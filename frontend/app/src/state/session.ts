@@ -25,6 +25,7 @@ import {
   messageIdOf,
 } from "./apply";
 import { loadDesk, loadDrafts, onDeskEvent } from "./desk";
+import { loadGroups, onGroupEvent } from "./groups";
 import { forgetAll } from "./local";
 import { loadWishes, notifyOfPosted, onWish, renewPush, takeBack } from "./notify";
 import {
@@ -288,6 +289,7 @@ export async function refreshWorkspace(workspace: Workspace): Promise<void> {
   void refreshUnreads(workspace.id).catch(() => undefined);
   void loadMembers(workspace.id);
   void loadDesk(workspace.id);
+  if (workspace.role !== "guest") void loadGroups(workspace.id).catch(() => undefined);
   void loadOwnEmoji(workspace.id).catch(() => undefined);
   loadWishes(workspace.id);
   keepListsSoon();
@@ -580,6 +582,9 @@ function onWorkspaceEvent(workspaceId: Id, event: EventFrame): void {
         ...(event.data.emoji_by ? { emoji_by: event.data.emoji_by } : {}),
         ...(event.data.groups_by ? { groups_by: event.data.groups_by } : {}),
       });
+      return;
+    case "group.changed":
+      onGroupEvent(event);
       return;
     case "emoji.added":
     case "emoji.removed":

@@ -27,6 +27,7 @@ export type DialogName =
   | { name: "status" }
   | { name: "dnd" }
   | { name: "own-emoji" }
+  | { name: "groups"; groupId?: Id }
   | { name: "shortcuts" }
   | { name: "switcher" };
 

@@ -6,9 +6,16 @@ const WORD = /[\p{L}\p{N}_.-]/u;
  * Marks the mentions that the server found, in place: those that it wrapped, and in text without HTML the others. Code is left
  * as it is. Names are compared without case, and a handle counts only as a whole word.
  */
-export function highlightMentions(root: ParentNode, mentions: readonly Mention[], me: string): void {
+export function highlightMentions(
+  root: ParentNode,
+  mentions: readonly Mention[],
+  me: string,
+  inGroup: (id: string) => boolean = () => false,
+): void {
   for (const span of root.querySelectorAll<HTMLElement>("span.mention")) {
-    if (span.dataset.kind || span.dataset.userId === me) span.classList.add("mention-me");
+    const { kind, userId, groupId } = span.dataset;
+    const mine = kind === "group" ? inGroup(groupId ?? "") : Boolean(kind) || userId === me;
+    if (mine) span.classList.add("mention-me");
   }
   if (mentions.length === 0) return;
   const byHandle = new Map(mentions.map((mention) => [mention.handle.toLowerCase(), mention]));
@@ -24,7 +31,10 @@ export function highlightMentions(root: ParentNode, mentions: readonly Mention[]
       if (!mention) continue;
       pieces.push(document.createTextNode(text.slice(end, match.index)));
       const span = document.createElement("span");
-      const mine = mention.kind !== "user" || mention.user_id === me;
+      const mine =
+        mention.kind === "group"
+          ? inGroup(mention.group_id ?? "")
+          : mention.kind !== "user" || mention.user_id === me;
       span.className = mine ? "mention mention-me" : "mention";
       if (mention.user_id) span.dataset.userId = mention.user_id;
       span.textContent = `@${handle}`;

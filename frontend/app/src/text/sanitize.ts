@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   p: [],
   pre: [],
   s: [],
-  span: ["class", "data-user-id", "data-kind"],
+  span: ["class", "data-user-id", "data-kind", "data-group-id"],
   strong: [],
   ul: [],
 };
@@ -102,10 +102,12 @@ function setSafe(element: Element, attribute: string, value: string): void {
     }
     case "start":
     case "data-user-id":
+    case "data-group-id":
       if (/^\d{1,20}$/.test(value)) element.setAttribute(attribute, value);
       return;
     case "data-kind":
-      if (value === "channel" || value === "here") element.setAttribute(attribute, value);
+      if (value === "channel" || value === "here" || value === "group")
+        element.setAttribute(attribute, value);
       return;
     default:
       element.setAttribute(attribute, value.slice(0, 300));
