@@ -45,9 +45,7 @@ async def _named(workspace_id: int, names: list[str]) -> tuple[dict[str, int], d
     known = {name: _handles.get((workspace_id, name)) for name in names}
     if not all(one is not None and one[2] >= now for one in known.values()):
         try:
-            users, groups = await threads.read(
-                lambda: (workspaces.handles(workspace_id, names), workspaces.group_handles(workspace_id, names))
-            )
+            users, groups = await threads.read(lambda: workspaces.named(workspace_id, names))
         except DatabaseError as error:
             raise UnavailableError(retry_after=1) from error
         for name in {*users, *groups}:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
 
 from apps.accounts.models import BotToken
 from apps.accounts.policies import require_person, require_scope
@@ -107,13 +107,16 @@ def handles(workspace_id: int, names: Collection[str], *, active_only: bool = Tr
     return dict((rows.filter(active=True) if active_only else rows).values_list("handle", "user_id"))
 
 
-def group_handles(workspace_id: int, names: Collection[str]) -> dict[str, int]:
-    """Lower-case handle -> group id, of those that are not archived. At most MAX_HANDLES are looked up."""
+def named(workspace_id: int, names: Collection[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """By lower-case handle: active people, and groups that are not archived. One query, of at most MAX_HANDLES."""
     wanted = sorted({name.lower() for name in names})[:MAX_HANDLES]
-    if not wanted:
-        return {}
-    rows = Group.objects.filter(workspace_id=workspace_id, handle__in=wanted, archived=False)
-    return dict(rows.values_list("handle", "id"))
+    people = Member.objects.filter(workspace_id=workspace_id, handle__in=wanted, active=True)
+    groups = Group.objects.filter(workspace_id=workspace_id, handle__in=wanted, archived=False)
+    rows = people.values_list("handle", "user_id", Value(0)).union(groups.values_list("handle", "id", Value(1)))
+    found: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for handle, bearer_id, kind in rows if wanted else ():
+        found[kind][handle] = bearer_id
+    return found
 
 
 def in_groups(group_ids: Collection[int]) -> set[int]:

@@ -50,6 +50,7 @@ async def test_commands_code_and_undo(browser: Browser, embedded: Product, peopl
 
     await _writes_rich_text(ann, bob)
     await _make_an_emoji(ann, bob)
+    await _mention_a_group(ann, bob)
 
     await ann.page.keyboard.press("Control+/")
     await expect(ann.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
@@ -148,3 +149,26 @@ async def _make_an_emoji(ann: Window, bob: Window) -> None:
     await ann.page.keyboard.press("Escape")
     await expect(reaction).to_contain_text(":spark:")
     await expect(bob.message("look: :spark: flies").locator("img.own-emoji")).to_have_count(0)
+
+
+async def _mention_a_group(ann: Window, bob: Window) -> None:
+    """Ann makes one with Bob in it; what she says to it is for Bob, and the name leads to who is in it."""
+    await ann.page.get_by_test_id("workspace-menu").click()
+    await ann.page.get_by_role("menuitem", name="Groups").click()
+    dialog = ann.page.get_by_role("dialog", name="Groups")
+    await dialog.get_by_label("Name", exact=True).fill("The smiths")
+    await dialog.get_by_label("Handle").fill("@smiths")
+    await dialog.get_by_role("combobox", name="People").fill("Bob")
+    await dialog.get_by_role("option", name=re.compile("Bob")).first.click()
+    await dialog.get_by_role("button", name="Create group").click()
+    await expect(ann.page.get_by_role("dialog", name="@smiths").get_by_role("listitem")).to_have_count(1)
+    await ann.page.keyboard.press("Escape")
+    await ann.composer.press_sequentially("to the bellows, @smi")
+    await ann.page.get_by_role("option", name=re.compile("@smiths")).click()
+    await ann.composer.press("Enter")
+    named = (await bob.sees("to the bellows")).locator(".mention-me")
+    await expect(named).to_have_text("@smiths")
+    await expect((await ann.sees("to the bellows")).locator(".mention-me")).to_have_count(0)
+    await named.click()
+    await expect(bob.page.get_by_role("dialog", name="@smiths")).to_contain_text("you are in it")
+    await bob.page.keyboard.press("Escape")

@@ -33,7 +33,10 @@ def test_a_group_is_made_and_the_workspace_is_told(team: Team) -> None:
     }
     assert team.audit() == [("group.created", "@crew")]
     assert queries.in_groups([group.pk]) == set(ids)
-    assert queries.group_handles(team.id, ["CREW", "nobody"]) == {"crew": group.pk}
+    assert queries.named(team.id, ["CREW", "the.owner", "nobody"]) == (
+        {"the.owner": team.user_id("owner")},
+        {"crew": group.pk},
+    )
     page = queries.visible_groups(actor=team.actor("owner"), workspace_id=team.id)
     assert [(one["handle"], one["member_count"], one["mine"]) for one in page.results] == [("crew", 2, False)]
     people = queries.people_of_group(actor=team.actor("owner"), workspace_id=team.id, group_id=group.pk)
@@ -51,9 +54,9 @@ def test_people_come_and_go_and_an_archived_group_names_nobody(team: Team) -> No
     told = [(body["added"], body["removed"]) for _, _, body in events()]
     assert told == [([str(team.user_id("owner"))], []), ([], [str(team.user_id("member"))])]
     actions.update_group(actor=team.actor("admin"), archived=True, **where)
-    assert queries.group_handles(team.id, ["crew"]) == {}
+    assert queries.named(team.id, ["crew"]) == ({}, {})
     actions.update_group(actor=team.actor("admin"), archived=False, handle="band", **where)
-    assert queries.group_handles(team.id, ["band"]) == {"band": group.pk}
+    assert queries.named(team.id, ["band"]) == ({}, {"band": group.pk})
 
 
 @pytest.mark.parametrize(
