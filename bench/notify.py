@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench.client import RestClient
 from bench.drivers import Driver
-from bench.measure import percentile_ms
+from bench.measure import CpuMeter, percentile_ms
 from bench.product import ROOT
 from bench.stage import Stage
 
@@ -27,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--online", type=float, default=0.1, help="share of them that is here, and without a push")
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--rate", type=float, default=20, help="messages a second in other channels meanwhile")
-    parser.add_argument("--deadline-s", type=float, default=900, help="then it is reported as it is")
+    parser.add_argument("--deadline-s", type=float, default=420, help="then it is reported as it is")
     parser.add_argument("--baseline-s", type=float, default=20)
 
 
@@ -100,6 +101,7 @@ def _fan_out(
     during: dict[int, int] = {}
     killed, chatting, found, grown = 0, started, {"pushes": 0, "distinct": 0}, started
     last, said_at = 0, started
+    meter, spent = CpuMeter(stage.pids()), Counter[str]()
     while time.monotonic() - started < options.deadline_s:
         time.sleep(0.5)
         _say_to(pushes, "counts")
@@ -111,8 +113,10 @@ def _fan_out(
             say(f"{said_at - started:>5.0f} s: {found}")
         if killed < options.kills and found["distinct"] > wanted * (killed + 1) / (options.kills + 1):
             name = f"bulk-{killed % 2}"
+            spent.update(meter.used())
             stage.product.kill(name)
             stage.product.start(name)
+            meter = CpuMeter(stage.pids())
             killed += 1
             say(f"{found['distinct']:,} told; {name} killed")
         if time.monotonic() - chatting > window_s + 4 and found["distinct"] < wanted:
@@ -122,6 +126,7 @@ def _fan_out(
         if found["distinct"] >= wanted and time.monotonic() - grown > _QUIET_S:
             break
     took = grown - started
+    spent.update(meter.used())
     _add(during, chat.result())
     say(f"{found}")
     return {
@@ -132,6 +137,8 @@ def _fan_out(
         "pushes": found["pushes"],
         "quiet_repeats": found["pushes"] - found["distinct"],
         "kills": killed,
+        # everything that ran meanwhile, the messages in other channels among it
+        "cpu_us_per_recipient": {name: round(used / wanted * 1e6) for name, used in spent.items()},
         "chat_p99_during_ms": percentile_ms(during, 0.99),
     }
 

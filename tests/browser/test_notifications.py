@@ -97,7 +97,7 @@ async def test_a_direct_message_becomes_a_notification_of_the_service_worker(
 
     await page.goto(f"{product.url}/signin")
     await _deliver(tools, product.url, registration, taken.payload)
-    await _shows(page, [{"title": "Ann Archer", "body": "Are you **awake**?", "tag": f"n-{posted['message_id']}"}])
+    await _shows(page, [{"title": "Ann Archer", "body": "Are you awake?", "tag": f"n-{posted['message_id']}"}])
     # a repeat takes its place, a close takes it away
     await _deliver(tools, product.url, registration, taken.payload | {"quiet": True})
     await _deliver(tools, product.url, registration, taken.payload | {"tag": "another", "title": "Later"})
