@@ -6,7 +6,9 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
+from apps.accounts.locale import spoken_to
 from apps.accounts.models import User
 
 
@@ -17,9 +19,13 @@ def send_password_reset(email: str) -> bool:
         return False
     uid = urlsafe_base64_encode(force_bytes(str(user.pk)))
     url = f"{settings.PUBLIC_URL}/password/reset/{uid}/{default_token_generator.make_token(user)}"
-    body = render_to_string(
-        "mail/password_reset.txt",
-        {"name": user.name, "url": url, "minutes": settings.PASSWORD_RESET_TIMEOUT // 60, "site": settings.PUBLIC_URL},
-    )
-    send_mail("Reset your slackclone password", body, None, [user.email])
+    about = {
+        "name": user.name,
+        "url": url,
+        "minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
+        "site": settings.PUBLIC_URL,
+    }
+    with spoken_to(user):
+        body = render_to_string("mail/password_reset.txt", about)
+        send_mail(_("Reset your slackclone password"), body, None, [user.email])
     return True

@@ -151,6 +151,10 @@ def ended(proofs: Collection[int]) -> set[int]:
     return ids - set(live.values_list("id", flat=True)) - set(bots.values_list("id", flat=True))
 
 
+def person_at(email: str) -> User | None:
+    return User.objects.filter(email=email, is_bot=False, is_active=True).first()
+
+
 def user(user_id: int) -> User:
     """Raises NotFoundError."""
     found = User.objects.filter(id=user_id).first()

@@ -1,10 +1,11 @@
 """Fields of the pages. What is good input is decided by the actions; these only say what a page asks for."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.policies import SCOPES
 from apps.accounts.sizes import EMAIL_MAX
@@ -14,36 +15,52 @@ from apps.workspaces import policies
 from apps.workspaces.roles import Role
 from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 CHANNEL_NAME_MAX = 80
 CHANNEL_TEXT_MAX = 250
 MAX_USES = 10_000
 _HOUR, _DAY = 3600, 86_400
-LIFETIMES = ((_HOUR, "1 hour"), (_DAY, "1 day"), (7 * _DAY, "7 days"), (14 * _DAY, "14 days"), (60 * _DAY, "60 days"))
-KINDS = (("public", "Public: everybody finds it and may join"), ("private", "Private: only who is added sees it"))
+LIFETIMES = (
+    (_HOUR, _("1 hour")),
+    (_DAY, _("1 day")),
+    (7 * _DAY, _("7 days")),
+    (14 * _DAY, _("14 days")),
+    (60 * _DAY, _("60 days")),
+)
+KINDS = (("public", _("Public: everybody finds it and may join")), ("private", _("Private: only who is added sees it")))
 SCOPE_TEXTS = {
-    "messages:read": "read and follow its channels and the public ones",
-    "messages:write": "post, edit and delete its own messages",
-    "reactions:write": "add and remove its own reactions",
-    "channels:read": "list and look up channels",
-    "channels:manage": "create, change, archive, join and leave channels, add people",
-    "members:read": "list people, follow who comes and goes",
-    "status:write": "set its own status",
+    "messages:read": _("read and follow its channels and the public ones"),
+    "messages:write": _("post, edit and delete its own messages"),
+    "reactions:write": _("add and remove its own reactions"),
+    "channels:read": _("list and look up channels"),
+    "channels:manage": _("create, change, archive, join and leave channels, add people"),
+    "members:read": _("list people, follow who comes and goes"),
+    "status:write": _("set its own status"),
 }
 FIRST_SCOPES = ("messages:read", "messages:write", "channels:read")
 
 
-def _line(label: str, *, max_length: int, required: bool = True, help_text: str = "", **attrs: str) -> forms.CharField:
+def _line(
+    label: "str | _StrPromise",
+    *,
+    max_length: int,
+    required: bool = True,
+    help_text: "str | _StrPromise" = "",
+    **attrs: str,
+) -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": "off", **attrs})
     return forms.CharField(label=label, max_length=max_length, required=required, help_text=help_text, widget=widget)
 
 
 def _scopes() -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
-        label="Scopes",
+        label=_("Scopes"),
         choices=[(scope, f"{scope} – {SCOPE_TEXTS.get(scope, '')}") for scope in sorted(SCOPES)],
         widget=forms.CheckboxSelectMultiple,
         initial=FIRST_SCOPES,
-        help_text="Give a token only what its program needs.",
+        help_text=_("Give a token only what its program needs."),
     )
 
 
@@ -66,7 +83,7 @@ class ConsoleForm(forms.Form):
 
 
 class RenameForm(ConsoleForm):
-    name = _line("Name", max_length=WORKSPACE_NAME_MAX)
+    name = _line(_("Name"), max_length=WORKSPACE_NAME_MAX)
 
 
 class InviteForm(ConsoleForm):
@@ -75,38 +92,40 @@ class InviteForm(ConsoleForm):
         max_length=EMAIL_MAX,
         required=False,
         inputmode="email",
-        help_text="Empty: a link for whoever has it. Otherwise a letter goes out, and the link is good for this "
-        "address alone, once.",
+        help_text=_(
+            "Empty: a link for whoever has it. Otherwise a letter goes out, and the link is good for this "
+            "address alone, once."
+        ),
     )
-    role = forms.ChoiceField(label="Role", initial=Role.MEMBER)
-    expires_in = forms.TypedChoiceField(label="Good for", choices=LIFETIMES, coerce=int, initial=14 * _DAY)
+    role = forms.ChoiceField(label=_("Role"), initial=Role.MEMBER)
+    expires_in = forms.TypedChoiceField(label=_("Good for"), choices=LIFETIMES, coerce=int, initial=14 * _DAY)
     max_uses = forms.IntegerField(
-        label="Uses",
+        label=_("Uses"),
         required=False,
         min_value=1,
         max_value=MAX_USES,
-        help_text="Of a link without an address. Empty: 100.",
+        help_text=_("Of a link without an address. Empty: 100."),
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
 
     def __init__(self, *args: Any, role: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"] = forms.ChoiceField(label="Role", choices=grantable(role), initial=Role.MEMBER)
+        self.fields["role"] = forms.ChoiceField(label=_("Role"), choices=grantable(role), initial=Role.MEMBER)
 
 
 class ChannelForm(ConsoleForm):
-    name = _line("Name", max_length=CHANNEL_NAME_MAX, help_text="Lower case, no spaces: release-notes.")
-    kind = forms.ChoiceField(label="Kind", choices=KINDS, initial="public")
-    purpose = _line("Purpose", max_length=CHANNEL_TEXT_MAX, required=False)
+    name = _line(_("Name"), max_length=CHANNEL_NAME_MAX, help_text=_("Lower case, no spaces: release-notes."))
+    kind = forms.ChoiceField(label=_("Kind"), choices=KINDS, initial="public")
+    purpose = _line(_("Purpose"), max_length=CHANNEL_TEXT_MAX, required=False)
 
 
 class BotForm(ConsoleForm):
-    name = _line("Name", max_length=ACCOUNT_NAME_MAX)
+    name = _line(_("Name"), max_length=ACCOUNT_NAME_MAX)
     scopes = _scopes()
 
 
 class TokenForm(ConsoleForm):
-    name = _line("What it is for", max_length=ACCOUNT_NAME_MAX)
+    name = _line(_("What it is for"), max_length=ACCOUNT_NAME_MAX)
     scopes = _scopes()
 
 

@@ -6,6 +6,8 @@ REST renders `problem()` as RFC 9457 application/problem+json, the socket as an 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
+
 
 class AppError(Exception):
     """Base of every error meant for a caller. `code` is stable and machine-readable; `detail` is for people."""
@@ -15,15 +17,18 @@ class AppError(Exception):
     title: ClassVar[str] = "Internal error"
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None, **extra: Any) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        # In the language of whoever asks. Texts that were put together are not in the catalog, and stay as they are.
+        self.detail = gettext(detail or self.title)
+        super().__init__(self.detail)
         self.retry_after = retry_after
+        if errors := extra.get("errors"):
+            extra["errors"] = {field: [_said(text) for text in texts] for field, texts in errors.items()}
         self.extra: Mapping[str, Any] = extra
 
     def problem(self) -> dict[str, Any]:
         body: dict[str, Any] = {
             "type": f"urn:slackclone:problem:{self.code}",
-            "title": self.title,
+            "title": gettext(self.title),
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
@@ -31,6 +36,10 @@ class AppError(Exception):
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
         return body | dict(self.extra)
+
+
+def _said(text: Any) -> Any:
+    return gettext(text) if isinstance(text, str) and text else text
 
 
 class InvalidError(AppError):

@@ -1,22 +1,28 @@
 """Fields of the pages. What is good input is decided by the actions; these only say what a page asks for."""
 
+from typing import TYPE_CHECKING
+
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.sizes import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from apps.core.errors import AppError
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
-def _text(label: str, *, autocomplete: str, max_length: int, **attrs: str) -> forms.CharField:
+
+def _text(label: "str | _StrPromise", *, autocomplete: str, max_length: int, **attrs: str) -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": autocomplete, "maxlength": str(max_length)} | attrs)
     return forms.CharField(label=label, max_length=max_length, widget=widget)
 
 
 def _email() -> forms.CharField:
     widget = forms.EmailInput(attrs={"autocomplete": "email", "maxlength": str(EMAIL_MAX), "inputmode": "email"})
-    return forms.CharField(label="E-mail address", max_length=EMAIL_MAX, widget=widget)
+    return forms.CharField(label=_("E-mail address"), max_length=EMAIL_MAX, widget=widget)
 
 
-def _password(label: str, *, autocomplete: str, help_text: str = "") -> forms.CharField:
+def _password(label: "str | _StrPromise", *, autocomplete: str, help_text: "str | _StrPromise" = "") -> forms.CharField:
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": str(PASSWORD_MAX)})
     return forms.CharField(label=label, max_length=PASSWORD_MAX, strip=False, widget=widget, help_text=help_text)
 
@@ -44,13 +50,13 @@ class PageForm(forms.Form):
 
 class SignInForm(PageForm):
     email = _email()
-    password = _password("Password", autocomplete="current-password")
+    password = _password(_("Password"), autocomplete="current-password")
 
 
 class SignUpForm(PageForm):
-    name = _text("Your name", autocomplete="name", max_length=NAME_MAX)
+    name = _text(_("Your name"), autocomplete="name", max_length=NAME_MAX)
     email = _email()
-    password = _password("Password", autocomplete="new-password", help_text="At least 8 characters.")
+    password = _password(_("Password"), autocomplete="new-password", help_text=_("At least 8 characters."))
 
 
 class ResetForm(PageForm):
@@ -58,4 +64,4 @@ class ResetForm(PageForm):
 
 
 class NewPasswordForm(PageForm):
-    password = _password("New password", autocomplete="new-password", help_text="At least 8 characters.")
+    password = _password(_("New password"), autocomplete="new-password", help_text=_("At least 8 characters."))

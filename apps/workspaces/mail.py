@@ -3,7 +3,10 @@
 from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
+from apps.accounts import queries as accounts
+from apps.accounts.locale import spoken_to
 from apps.workspaces import queries
 from apps.workspaces.models import Invitation
 
@@ -14,15 +17,10 @@ def send_invitation(invitation_id: int, code: str) -> bool:
     invitation = rows.filter(id=invitation_id).first()
     if invitation is None or invitation.email is None or not queries.usable(invitation):
         return False
-    body = render_to_string(
-        "mail/invitation.txt",
-        {
-            "inviter": invitation.inviter.name,
-            "workspace": invitation.workspace.name,
-            "url": f"{settings.PUBLIC_URL}/invite/{code}",
-            "expires_at": invitation.expires_at,
-        },
-    )
-    subject = f"{invitation.inviter.name} invites you to {invitation.workspace.name}"
-    send_mail(subject, body, None, [invitation.email])
+    names = {"inviter": invitation.inviter.name, "workspace": invitation.workspace.name}
+    about = names | {"url": f"{settings.PUBLIC_URL}/invite/{code}", "expires_at": invitation.expires_at}
+    # Who has no account yet is most likely to read what the inviter reads.
+    with spoken_to(accounts.person_at(invitation.email) or invitation.inviter):
+        body = render_to_string("mail/invitation.txt", about)
+        send_mail(_("{inviter} invites you to {workspace}").format(**names), body, None, [invitation.email])
     return True

@@ -10,8 +10,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.template.loader import render_to_string
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
 from apps.accounts import queries as accounts
+from apps.accounts.locale import spoken_to
 from apps.conversations import queries as conversations
 from apps.core import background, clock
 from apps.eventlog import streams
@@ -50,9 +53,10 @@ def write_letter(*, user_id: int, workspace_id: int) -> bool:
         # At the screen: they see their badges. Asked again when the claim runs out.
         _settle([row.pk for row in rows if row not in unread])
         return False
-    lines, more = _lines(unread)
-    if lines:
-        _send(user.email, user.name, workspace_id, user_id, lines, more)
+    with spoken_to(user):
+        lines, more = _lines(unread)
+        if lines:
+            _send(user.email, user.name, workspace_id, user_id, lines, more)
     _settle(ids)
     return bool(lines)
 
@@ -95,8 +99,8 @@ def _lines(unread: Sequence[Notification]) -> tuple[list[dict[str, str]], int]:
         sender = accounts.users([post.sender_id]).get(post.sender_id)
         found.append(
             {
-                "sender": sender.name if sender is not None else "Somebody",
-                "place": f"#{post.channel_name}" if post.channel_name else "a direct message",
+                "sender": sender.name if sender is not None else _("Somebody"),
+                "place": f"#{post.channel_name}" if post.channel_name else _("a direct message"),
                 "text": post.plain if len(post.plain) <= _TEXT_MAX else post.plain[: _TEXT_MAX - 1] + "…",
                 "url": f"{settings.PUBLIC_URL}{post.path}",
             }
@@ -117,10 +121,17 @@ def _send(address: str, name: str, workspace_id: int, user_id: int, lines: Seque
         "more": more,
         "url": f"{settings.PUBLIC_URL}/w/{workspace_id}",
         "unsubscribe": url,
+        "language": get_language(),
     }
-    what = f"{lines[0]['sender']} wrote to you" if count == 1 and not wordless else f"{count} unread messages for you"
+    if count == 1 and not wordless:
+        subject = _("{name} wrote to you in {workspace}").format(name=lines[0]["sender"], workspace=workspace)
+    else:
+        many = ngettext(
+            "{count} unread message for you in {workspace}", "{count} unread messages for you in {workspace}", count
+        )
+        subject = many.format(count=count, workspace=workspace)
     letter = EmailMultiAlternatives(
-        f"{what} in {workspace}".replace("\n", " ").replace("\r", " "),
+        subject.replace("\n", " ").replace("\r", " "),
         render_to_string("mail/missed.txt", about),
         None,
         [address],
