@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import queries as accounts
@@ -21,6 +22,9 @@ def send_invitation(invitation_id: int, code: str) -> bool:
     about = names | {"url": f"{settings.PUBLIC_URL}/invite/{code}", "expires_at": invitation.expires_at}
     # Who has no account yet is most likely to read what the inviter reads.
     with spoken_to(accounts.person_at(invitation.email) or invitation.inviter):
-        body = render_to_string("mail/invitation.txt", about)
+        zone = timezone.localtime(
+            invitation.expires_at
+        ).tzname()  # a template leaves it out of an hour that comes twice
+        body = render_to_string("mail/invitation.txt", about | {"zone": zone})
         send_mail(_("{inviter} invites you to {workspace}").format(**names), body, None, [invitation.email])
     return True

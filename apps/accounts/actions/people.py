@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts import limits, passwords
 from apps.accounts.client import Client
@@ -62,7 +63,7 @@ def _cleaned(*, email: str, name: str) -> dict[str, str]:
 
 
 def _taken() -> ConflictError:
-    text = "There is an account with this address already."
+    text = _("There is an account with this address already.")
     return ConflictError(text, errors={"email": [text]})
 
 
@@ -103,9 +104,9 @@ def change_locale(
     require_person(actor)
     errors: dict[str, list[str]] = {}
     if timezone is not None and (len(timezone) > TIMEZONE_MAX or timezone not in available_timezones()):
-        errors["timezone"] = ["Not a time zone, as Europe/Berlin."]
+        errors["timezone"] = [_("Not a time zone, as Europe/Berlin.")]
     if language is not None and language not in dict(settings.LANGUAGES):
-        errors["language"] = ["Not a language that is spoken here."]
+        errors["language"] = [_("Not a language that is spoken here.")]
     if errors:
         raise InvalidError(errors=errors)
     changes = {
