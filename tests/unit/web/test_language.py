@@ -14,7 +14,7 @@ from apps.accounts.mail import send_password_reset
 from apps.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-AT,de;q=0.9,en;q=0.5"}
+GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 PASSWORD = "correct horse battery"
 
 
@@ -25,15 +25,15 @@ def person(client: Client) -> User:
 
 
 def test_pages_and_errors_follow_the_browser() -> None:
-    page = Client().get("/signin", **GERMAN)
+    page = Client().get("/signin", headers=GERMAN)
     assert '<html lang="de" dir="ltr">' in page.content.decode()
     assert "Passwort vergessen?" in page.content.decode()
     assert page.headers["Content-Language"] == "de"
-    wrong = Client().post("/signin", {"email": "x@example.org", "password": "wrong"}, **GERMAN)
+    wrong = Client().post("/signin", {"email": "x@example.org", "password": "wrong"}, headers=GERMAN)
     assert "Die Adresse oder das Passwort ist falsch." in wrong.content.decode()
-    problem = APIClient().get("/v1/me", **GERMAN).json()
+    problem = APIClient().get("/v1/me", headers=GERMAN).json()
     assert (problem["code"], problem["title"]) == ("unauthenticated", "Bitte zuerst anmelden")
-    assert APIClient().get("/v1/me", HTTP_ACCEPT_LANGUAGE="tlh").json()["title"] == "Sign in first"
+    assert APIClient().get("/v1/me", headers={"Accept-Language": "tlh"}).json()["title"] == "Sign in first"
 
 
 def test_what_was_chosen_goes_before_the_browser(client: Client, person: User) -> None:

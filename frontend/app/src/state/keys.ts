@@ -14,7 +14,7 @@ export const shortcuts = (): readonly { group: string; keys: { keys: string[]; w
     group: t("Getting around"),
     keys: [
       { keys: [MOD, "K"], what: t("Jump to a channel or person") },
-      { keys: ["↑ / ↓"], what: "Previous or next message, in the list of messages" },
+      { keys: ["↑ / ↓"], what: t("Previous or next message, in the list of messages") },
       { keys: ["Alt", "↑ / ↓"], what: t("Previous or next channel") },
       { keys: ["Alt", "Shift", "↑ / ↓"], what: t("Previous or next unread channel") },
       { keys: [MOD, "Shift", "L"], what: t("Browse channels") },
