@@ -34,7 +34,7 @@ def test_the_server_says_everything_in(path: Path) -> None:
         first = found.text if isinstance(found.text, str) else found.text[0]
         entry = catalog.get(first, found.context)
         assert entry is not None, f"{first!r} of {found.place} is missing: {HOW}"
-        forms = [entry.string] if isinstance(entry.string, str) else list(entry.string)
+        forms = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
         assert all(forms), f"{first!r} is empty: {HOW}"
         assert not entry.fuzzy, f"{first!r} is fuzzy"
         assert isinstance(found.text, tuple) == (len(forms) > 1), first
