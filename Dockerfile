@@ -16,6 +16,7 @@ COPY manage.py ./
 COPY slackclone slackclone
 COPY apps apps
 COPY templates templates
+COPY locale locale
 COPY static static
 COPY --from=frontend /src/static/dist static/dist
 RUN useradd --create-home slackclone && mkdir var && chown slackclone var
