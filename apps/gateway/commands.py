@@ -30,6 +30,7 @@ async def send(principal: Principal, frame: frames.Send) -> frames.Frame:
         client_msg_id=frame.client_msg_id,
         thread_id=None if frame.thread_id is None else _id(frame.thread_id),
         also_in_channel=frame.also_in_channel,
+        file_ids=[_id(one) for one in frame.file_ids],
         retry=frame.retry,
     )
     return frames.Sent(

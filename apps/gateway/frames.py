@@ -11,6 +11,7 @@ import msgspec
 from apps.core.ids import MAX_ID
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,18}$")]
+FileIds = Annotated[list[Id], msgspec.Meta(max_length=10)]
 StreamName = Annotated[str, msgspec.Meta(max_length=22)]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Tag = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)] | Annotated[str, msgspec.Meta(max_length=64)] | None
@@ -56,6 +57,7 @@ class Send(Frame, frozen=True, kw_only=True, tag="send"):
     type: Name = "text"
     thread_id: Id | None = None
     also_in_channel: bool = False
+    file_ids: FileIds = []
     retry: bool = False
 
 

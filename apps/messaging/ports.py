@@ -232,6 +232,7 @@ class MessageService(Protocol):
         client_msg_id: str | None = None,
         thread_id: int | None = None,
         also_in_channel: bool = False,
+        file_ids: Sequence[int] = (),
         retry: bool = False,
     ) -> Receipt: ...
 

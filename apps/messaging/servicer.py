@@ -82,6 +82,7 @@ async def post(actor: Principal, request: pb.PostRequest) -> pb.PostResponse:
         client_msg_id=request.client_msg_id if request.HasField("client_msg_id") else None,
         thread_id=_id(request.thread_id, "thread_id") if request.HasField("thread_id") else None,
         also_in_channel=request.also_in_channel,
+        file_ids=list(request.file_ids),
         retry=request.retry,
     )
     return pb.PostResponse(message_id=posted.message_id, timestamp=posted.timestamp, tag=request.tag)

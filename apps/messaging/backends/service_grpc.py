@@ -10,7 +10,7 @@ import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -233,6 +233,7 @@ class GrpcMessageService:
         client_msg_id: str | None = None,
         thread_id: int | None = None,
         also_in_channel: bool = False,
+        file_ids: Sequence[int] = (),
         retry: bool = False,
     ) -> Receipt:
         try:
@@ -243,6 +244,7 @@ class GrpcMessageService:
                 client_msg_id=client_msg_id,
                 thread_id=thread_id,
                 also_in_channel=also_in_channel,
+                file_ids=file_ids,
                 retry=retry,
             )
         except ValueError:

@@ -1,5 +1,7 @@
 """The Message Service as calls within this process."""
 
+from collections.abc import Sequence
+
 from apps.accounts.principal import Principal
 from apps.messaging import actions
 from apps.messaging.ports import Receipt
@@ -20,6 +22,7 @@ class LocalMessageService:
         client_msg_id: str | None = None,
         thread_id: int | None = None,
         also_in_channel: bool = False,
+        file_ids: Sequence[int] = (),
         retry: bool = False,
     ) -> Receipt:
         posted = await actions.post_message(
@@ -30,6 +33,7 @@ class LocalMessageService:
             client_msg_id=client_msg_id,
             thread_id=thread_id,
             also_in_channel=also_in_channel,
+            file_ids=file_ids,
             retry=retry,
         )
         return Receipt(posted.message_id, posted.timestamp)

@@ -8,6 +8,8 @@ export interface OutboxEntry {
   type?: string;
   thread_id?: Id;
   also_in_channel?: boolean;
+  /** Complete uploads that come along. */
+  file_ids?: Id[];
   created_at: number;
   /** Whether it may have reached the server already: then it goes out marked as a repetition. */
   tried: boolean;

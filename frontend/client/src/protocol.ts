@@ -540,6 +540,7 @@ export interface SendFrame {
   type?: string;
   thread_id?: Id;
   also_in_channel?: boolean;
+  file_ids?: Id[];
   retry?: true;
 }
 

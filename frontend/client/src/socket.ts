@@ -102,6 +102,8 @@ export interface OutgoingMessage {
   type?: string;
   thread_id?: Id;
   also_in_channel?: boolean;
+  /** Complete uploads that come along. */
+  file_ids?: Id[];
   client_msg_id?: string;
 }
 
@@ -869,6 +871,7 @@ export class SocketClient extends Emitter<SocketEvents> {
         ...(entry.type === undefined ? {} : { type: entry.type }),
         ...(entry.thread_id === undefined ? {} : { thread_id: entry.thread_id }),
         ...(entry.also_in_channel ? { also_in_channel: true } : {}),
+        ...(entry.file_ids?.length ? { file_ids: entry.file_ids } : {}),
         ...(entry.tried ? { retry: true as const } : {}),
       };
       if (byteLength(JSON.stringify(frame)) > FRAME_MAX_BYTES) {

@@ -6,9 +6,9 @@ import { draftText, dropDraft, writeDraft } from "../state/desk";
 import { groupsOf } from "../state/groups";
 import { ownEmoji } from "../state/ownEmoji";
 import { typed, typedAndSent } from "../state/presence";
-import { findPeople, rest } from "../state/session";
+import { findPeople } from "../state/session";
 import { myId, state } from "../state/store";
-import { explain, toast, toastError } from "../state/toasts";
+import { explain, toast } from "../state/toasts";
 import { composeRich, pickEmoji, setComposeRich, undoSeconds } from "../state/ui";
 import { flushHeld, holdSend } from "../state/undo";
 import { createUploads } from "../state/uploads";
@@ -41,9 +41,7 @@ export interface ComposerProps {
   initial?: string;
   autofocus?: boolean;
   footer?: JSX.Element;
-  onSubmit: (text: string) => undefined | boolean | void | Promise<void>;
-  /** What else a post with files carries. */
-  postTo?: () => { thread_id?: Id; also_in_channel?: boolean };
+  onSubmit: (text: string, fileIds?: Id[]) => undefined | boolean | void | Promise<void>;
   onCancel?: () => void;
   onEditLast?: () => void;
 }
@@ -84,30 +82,15 @@ export function Composer(props: ComposerProps): JSX.Element {
 
   const uploads = createUploads(workspaceId);
   const [dropping, setDropping] = createSignal(false);
-  const [posting, setPosting] = createSignal(false);
   let picker!: HTMLInputElement;
-  let postKey = "";
 
-  const postFiles = async (value: string) => {
-    if (!uploads.ready() || posting()) return;
-    setPosting(true);
-    // Sent again after a failure it is the same post.
-    postKey ||= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    try {
-      await rest.messages.post({
-        channel_id: props.channelId,
-        text: value,
-        file_ids: uploads.ids(),
-        client_msg_id: postKey,
-        ...props.postTo?.(),
-      });
-      postKey = "";
-      uploads.clear();
-      cleared();
-    } catch (error) {
-      toastError(error);
-    }
-    setPosting(false);
+  const postFiles = (value: string) => {
+    if (!uploads.ready()) return;
+    // Over the outbox, as every message: without a connection it goes when there is one.
+    if (props.onSubmit(value, uploads.ids()) === false) return;
+    uploads.clear();
+    typedAndSent(props.channelId, props.threadId);
+    cleared();
   };
   const takeFiles = (event: Event, data: DataTransfer | null) => {
     setDropping(false);
@@ -257,7 +240,7 @@ export function Composer(props: ComposerProps): JSX.Element {
     if (value.length > MAX_CHARS) return;
     if (uploads.items.length > 0) {
       closeChoices();
-      void postFiles(value);
+      postFiles(value);
       return;
     }
     if (!value.trim()) return;
@@ -519,8 +502,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const tooLong = () => text().length - MAX_CHARS;
-  const canSend = () =>
-    tooLong() <= 0 && (uploads.items.length > 0 ? uploads.ready() && !posting() : text().trim() !== "");
+  const canSend = () => tooLong() <= 0 && (uploads.items.length > 0 ? uploads.ready() : text().trim() !== "");
 
   return (
     <div

@@ -15,6 +15,7 @@ export function sendMessage(message: {
   text: string;
   thread_id?: Id;
   also_in_channel?: boolean;
+  file_ids?: Id[];
 }): boolean {
   try {
     socket.send(message);

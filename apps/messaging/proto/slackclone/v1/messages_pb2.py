@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1apps/messaging/proto/slackclone/v1/messages.proto\x12\rslackclone.v1\"\xd9\x01\n\x0bPostRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x03\x12\x11\n\tsender_id\x18\x02 \x01(\x03\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x1a\n\rclient_msg_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tthread_id\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0f\x61lso_in_channel\x18\x07 \x01(\x08\x12\r\n\x05retry\x18\x08 \x01(\x08\x12\x0b\n\x03tag\x18\t \x01(\x04\x42\x10\n\x0e_client_msg_idB\x0c\n\n_thread_id\"k\n\x0cPostResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x0b\n\x03tag\x18\x03 \x01(\x04\x12\'\n\x07problem\x18\x04 \x01(\x0b\x32\x16.slackclone.v1.Problem\"/\n\x0b\x45\x64itRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x0e\n\x0c\x45\x64itResponse\"#\n\rDeleteRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\"\x10\n\x0e\x44\x65leteResponse\"=\n\x0cReactRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\r\n\x05\x65moji\x18\x02 \x01(\t\x12\n\n\x02on\x18\x03 \x01(\x08\"\x0f\n\rReactResponse\"\xdd\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x18\n\x0bretry_after\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12*\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x1a.slackclone.v1.FieldErrors\x12\x30\n\x05\x65xtra\x18\x05 \x03(\x0b\x32!.slackclone.v1.Problem.ExtraEntry\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_retry_after\"+\n\x0b\x46ieldErrors\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"(\n\x0bSignedBatch\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0b\n\x03mac\x18\x02 \x01(\x0c\"H\n\x0c\x43ommandBatch\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12(\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x16.slackclone.v1.Command\"\x8d\x02\n\x07\x43ommand\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x02 \x01(\r\x12#\n\x05\x61\x63tor\x18\x03 \x01(\x0b\x32\x14.slackclone.v1.Actor\x12*\n\x04post\x18\x04 \x01(\x0b\x32\x1a.slackclone.v1.PostRequestH\x00\x12*\n\x04\x65\x64it\x18\x05 \x01(\x0b\x32\x1a.slackclone.v1.EditRequestH\x00\x12.\n\x06\x64\x65lete\x18\x06 \x01(\x0b\x32\x1c.slackclone.v1.DeleteRequestH\x00\x12,\n\x05react\x18\x07 \x01(\x0b\x32\x1b.slackclone.v1.ReactRequestH\x00\x42\x06\n\x04what\"\xb5\x01\n\x05\x41\x63tor\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\nsession_id\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06is_bot\x18\x03 \x01(\x08\x12*\n\x06scopes\x18\x04 \x01(\x0b\x32\x15.slackclone.v1.ScopesH\x01\x88\x01\x01\x12\x1a\n\rexpires_at_ms\x18\x05 \x01(\x03H\x02\x88\x01\x01\x42\r\n\x0b_session_idB\t\n\x07_scopesB\x10\n\x0e_expires_at_ms\"\x17\n\x06Scopes\x12\r\n\x05names\x18\x01 \x03(\t\"U\n\x0b\x41nswerBatch\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.slackclone.v1.Answer\x12\x0c\n\x04read\x18\x02 \x01(\x04\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\"e\n\x06\x41nswer\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12\x12\n\nmessage_id\x18\x02 \x01(\x03\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\x12\'\n\x07problem\x18\x04 \x01(\x0b\x32\x16.slackclone.v1.Problem2\xe6\x02\n\x0eMessageService\x12?\n\x04Post\x12\x1a.slackclone.v1.PostRequest\x1a\x1b.slackclone.v1.PostResponse\x12G\n\x08PostMany\x12\x1a.slackclone.v1.PostRequest\x1a\x1b.slackclone.v1.PostResponse(\x01\x30\x01\x12?\n\x04\x45\x64it\x12\x1a.slackclone.v1.EditRequest\x1a\x1b.slackclone.v1.EditResponse\x12\x45\n\x06\x44\x65lete\x12\x1c.slackclone.v1.DeleteRequest\x1a\x1d.slackclone.v1.DeleteResponse\x12\x42\n\x05React\x12\x1b.slackclone.v1.ReactRequest\x1a\x1c.slackclone.v1.ReactResponse2S\n\x0eGatewayService\x12\x41\n\x03\x41\x63t\x12\x1a.slackclone.v1.SignedBatch\x1a\x1a.slackclone.v1.AnswerBatch(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1apps/messaging/proto/slackclone/v1/messages.proto\x12\rslackclone.v1\"\xeb\x01\n\x0bPostRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x03\x12\x11\n\tsender_id\x18\x02 \x01(\x03\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x1a\n\rclient_msg_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tthread_id\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0f\x61lso_in_channel\x18\x07 \x01(\x08\x12\r\n\x05retry\x18\x08 \x01(\x08\x12\x0b\n\x03tag\x18\t \x01(\x04\x12\x10\n\x08\x66ile_ids\x18\n \x03(\x03\x42\x10\n\x0e_client_msg_idB\x0c\n\n_thread_id\"k\n\x0cPostResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x0b\n\x03tag\x18\x03 \x01(\x04\x12\'\n\x07problem\x18\x04 \x01(\x0b\x32\x16.slackclone.v1.Problem\"/\n\x0b\x45\x64itRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x0e\n\x0c\x45\x64itResponse\"#\n\rDeleteRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\"\x10\n\x0e\x44\x65leteResponse\"=\n\x0cReactRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\r\n\x05\x65moji\x18\x02 \x01(\t\x12\n\n\x02on\x18\x03 \x01(\x08\"\x0f\n\rReactResponse\"\xdd\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x18\n\x0bretry_after\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12*\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x1a.slackclone.v1.FieldErrors\x12\x30\n\x05\x65xtra\x18\x05 \x03(\x0b\x32!.slackclone.v1.Problem.ExtraEntry\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0e\n\x0c_retry_after\"+\n\x0b\x46ieldErrors\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"(\n\x0bSignedBatch\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0b\n\x03mac\x18\x02 \x01(\x0c\"H\n\x0c\x43ommandBatch\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12(\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x16.slackclone.v1.Command\"\x8d\x02\n\x07\x43ommand\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x02 \x01(\r\x12#\n\x05\x61\x63tor\x18\x03 \x01(\x0b\x32\x14.slackclone.v1.Actor\x12*\n\x04post\x18\x04 \x01(\x0b\x32\x1a.slackclone.v1.PostRequestH\x00\x12*\n\x04\x65\x64it\x18\x05 \x01(\x0b\x32\x1a.slackclone.v1.EditRequestH\x00\x12.\n\x06\x64\x65lete\x18\x06 \x01(\x0b\x32\x1c.slackclone.v1.DeleteRequestH\x00\x12,\n\x05react\x18\x07 \x01(\x0b\x32\x1b.slackclone.v1.ReactRequestH\x00\x42\x06\n\x04what\"\xb5\x01\n\x05\x41\x63tor\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\nsession_id\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06is_bot\x18\x03 \x01(\x08\x12*\n\x06scopes\x18\x04 \x01(\x0b\x32\x15.slackclone.v1.ScopesH\x01\x88\x01\x01\x12\x1a\n\rexpires_at_ms\x18\x05 \x01(\x03H\x02\x88\x01\x01\x42\r\n\x0b_session_idB\t\n\x07_scopesB\x10\n\x0e_expires_at_ms\"\x17\n\x06Scopes\x12\r\n\x05names\x18\x01 \x03(\t\"U\n\x0b\x41nswerBatch\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.slackclone.v1.Answer\x12\x0c\n\x04read\x18\x02 \x01(\x04\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\"e\n\x06\x41nswer\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12\x12\n\nmessage_id\x18\x02 \x01(\x03\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\x12\'\n\x07problem\x18\x04 \x01(\x0b\x32\x16.slackclone.v1.Problem2\xe6\x02\n\x0eMessageService\x12?\n\x04Post\x12\x1a.slackclone.v1.PostRequest\x1a\x1b.slackclone.v1.PostResponse\x12G\n\x08PostMany\x12\x1a.slackclone.v1.PostRequest\x1a\x1b.slackclone.v1.PostResponse(\x01\x30\x01\x12?\n\x04\x45\x64it\x12\x1a.slackclone.v1.EditRequest\x1a\x1b.slackclone.v1.EditResponse\x12\x45\n\x06\x44\x65lete\x12\x1c.slackclone.v1.DeleteRequest\x1a\x1d.slackclone.v1.DeleteResponse\x12\x42\n\x05React\x12\x1b.slackclone.v1.ReactRequest\x1a\x1c.slackclone.v1.ReactResponse2S\n\x0eGatewayService\x12\x41\n\x03\x41\x63t\x12\x1a.slackclone.v1.SignedBatch\x1a\x1a.slackclone.v1.AnswerBatch(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,43 +34,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROBLEM_EXTRAENTRY']._loaded_options = None
   _globals['_PROBLEM_EXTRAENTRY']._serialized_options = b'8\001'
   _globals['_POSTREQUEST']._serialized_start=69
-  _globals['_POSTREQUEST']._serialized_end=286
-  _globals['_POSTRESPONSE']._serialized_start=288
-  _globals['_POSTRESPONSE']._serialized_end=395
-  _globals['_EDITREQUEST']._serialized_start=397
-  _globals['_EDITREQUEST']._serialized_end=444
-  _globals['_EDITRESPONSE']._serialized_start=446
-  _globals['_EDITRESPONSE']._serialized_end=460
-  _globals['_DELETEREQUEST']._serialized_start=462
-  _globals['_DELETEREQUEST']._serialized_end=497
-  _globals['_DELETERESPONSE']._serialized_start=499
-  _globals['_DELETERESPONSE']._serialized_end=515
-  _globals['_REACTREQUEST']._serialized_start=517
-  _globals['_REACTREQUEST']._serialized_end=578
-  _globals['_REACTRESPONSE']._serialized_start=580
-  _globals['_REACTRESPONSE']._serialized_end=595
-  _globals['_PROBLEM']._serialized_start=598
-  _globals['_PROBLEM']._serialized_end=819
-  _globals['_PROBLEM_EXTRAENTRY']._serialized_start=759
-  _globals['_PROBLEM_EXTRAENTRY']._serialized_end=803
-  _globals['_FIELDERRORS']._serialized_start=821
-  _globals['_FIELDERRORS']._serialized_end=864
-  _globals['_SIGNEDBATCH']._serialized_start=866
-  _globals['_SIGNEDBATCH']._serialized_end=906
-  _globals['_COMMANDBATCH']._serialized_start=908
-  _globals['_COMMANDBATCH']._serialized_end=980
-  _globals['_COMMAND']._serialized_start=983
-  _globals['_COMMAND']._serialized_end=1252
-  _globals['_ACTOR']._serialized_start=1255
-  _globals['_ACTOR']._serialized_end=1436
-  _globals['_SCOPES']._serialized_start=1438
-  _globals['_SCOPES']._serialized_end=1461
-  _globals['_ANSWERBATCH']._serialized_start=1463
-  _globals['_ANSWERBATCH']._serialized_end=1548
-  _globals['_ANSWER']._serialized_start=1550
-  _globals['_ANSWER']._serialized_end=1651
-  _globals['_MESSAGESERVICE']._serialized_start=1654
-  _globals['_MESSAGESERVICE']._serialized_end=2012
-  _globals['_GATEWAYSERVICE']._serialized_start=2014
-  _globals['_GATEWAYSERVICE']._serialized_end=2097
+  _globals['_POSTREQUEST']._serialized_end=304
+  _globals['_POSTRESPONSE']._serialized_start=306
+  _globals['_POSTRESPONSE']._serialized_end=413
+  _globals['_EDITREQUEST']._serialized_start=415
+  _globals['_EDITREQUEST']._serialized_end=462
+  _globals['_EDITRESPONSE']._serialized_start=464
+  _globals['_EDITRESPONSE']._serialized_end=478
+  _globals['_DELETEREQUEST']._serialized_start=480
+  _globals['_DELETEREQUEST']._serialized_end=515
+  _globals['_DELETERESPONSE']._serialized_start=517
+  _globals['_DELETERESPONSE']._serialized_end=533
+  _globals['_REACTREQUEST']._serialized_start=535
+  _globals['_REACTREQUEST']._serialized_end=596
+  _globals['_REACTRESPONSE']._serialized_start=598
+  _globals['_REACTRESPONSE']._serialized_end=613
+  _globals['_PROBLEM']._serialized_start=616
+  _globals['_PROBLEM']._serialized_end=837
+  _globals['_PROBLEM_EXTRAENTRY']._serialized_start=777
+  _globals['_PROBLEM_EXTRAENTRY']._serialized_end=821
+  _globals['_FIELDERRORS']._serialized_start=839
+  _globals['_FIELDERRORS']._serialized_end=882
+  _globals['_SIGNEDBATCH']._serialized_start=884
+  _globals['_SIGNEDBATCH']._serialized_end=924
+  _globals['_COMMANDBATCH']._serialized_start=926
+  _globals['_COMMANDBATCH']._serialized_end=998
+  _globals['_COMMAND']._serialized_start=1001
+  _globals['_COMMAND']._serialized_end=1270
+  _globals['_ACTOR']._serialized_start=1273
+  _globals['_ACTOR']._serialized_end=1454
+  _globals['_SCOPES']._serialized_start=1456
+  _globals['_SCOPES']._serialized_end=1479
+  _globals['_ANSWERBATCH']._serialized_start=1481
+  _globals['_ANSWERBATCH']._serialized_end=1566
+  _globals['_ANSWER']._serialized_start=1568
+  _globals['_ANSWER']._serialized_end=1669
+  _globals['_MESSAGESERVICE']._serialized_start=1672
+  _globals['_MESSAGESERVICE']._serialized_end=2030
+  _globals['_GATEWAYSERVICE']._serialized_start=2032
+  _globals['_GATEWAYSERVICE']._serialized_end=2115
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PostRequest(_message.Message):
-    __slots__ = ("channel_id", "sender_id", "text", "type", "client_msg_id", "thread_id", "also_in_channel", "retry", "tag")
+    __slots__ = ("channel_id", "sender_id", "text", "type", "client_msg_id", "thread_id", "also_in_channel", "retry", "tag", "file_ids")
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
     SENDER_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class PostRequest(_message.Message):
     ALSO_IN_CHANNEL_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TAG_FIELD_NUMBER: _ClassVar[int]
+    FILE_IDS_FIELD_NUMBER: _ClassVar[int]
     channel_id: int
     sender_id: int
     text: str
@@ -26,7 +27,8 @@ class PostRequest(_message.Message):
     also_in_channel: bool
     retry: bool
     tag: int
-    def __init__(self, channel_id: _Optional[int] = ..., sender_id: _Optional[int] = ..., text: _Optional[str] = ..., type: _Optional[str] = ..., client_msg_id: _Optional[str] = ..., thread_id: _Optional[int] = ..., also_in_channel: _Optional[bool] = ..., retry: _Optional[bool] = ..., tag: _Optional[int] = ...) -> None: ...
+    file_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, channel_id: _Optional[int] = ..., sender_id: _Optional[int] = ..., text: _Optional[str] = ..., type: _Optional[str] = ..., client_msg_id: _Optional[str] = ..., thread_id: _Optional[int] = ..., also_in_channel: _Optional[bool] = ..., retry: _Optional[bool] = ..., tag: _Optional[int] = ..., file_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class PostResponse(_message.Message):
     __slots__ = ("message_id", "timestamp", "tag", "problem")
