@@ -4,12 +4,13 @@ import { t, tn } from "../i18n";
 import { rest } from "../state/session";
 import { labelOf, nameOf, state } from "../state/store";
 import { showMessages } from "../state/timelines";
-import { isPhone, now, setDrawer } from "../state/ui";
+import { now } from "../state/ui";
 import { goTo, openThreadOf, visitChannel } from "../state/verbs";
 import { ago } from "../text/time";
 import { Icon } from "./Icon";
 import { MessageRow } from "./MessageRow";
 import { Skeleton } from "./Timeline";
+import { ViewHead, ViewTitle } from "./ViewHead";
 
 const FILTERS = ["mentions", "threads", "reactions"] as const;
 type Filter = (typeof FILTERS)[number];
@@ -74,21 +75,9 @@ export default function ActivityView(props: { workspaceId: Id }): JSX.Element {
 
   return (
     <main class="main" id="main" aria-label={t("Activity")} data-testid="activity-view">
-      <header class="channel-head">
-        <Show when={isPhone()}>
-          <button
-            type="button"
-            class="tool"
-            aria-label={t("Open the sidebar")}
-            onClick={() => setDrawer(true)}
-          >
-            <Icon name="chevronLeft" size={20} />
-          </button>
-        </Show>
-        <div class="channel-head-text">
-          <h1 class="plain-title">{t("Activity")}</h1>
-        </div>
-      </header>
+      <ViewHead>
+        <ViewTitle title={t("Activity")} />
+      </ViewHead>
       <div class="activity-filters" role="group" aria-label={t("Show")}>
         <For each={FILTERS}>
           {(one) => (

@@ -19,7 +19,7 @@ import { loadPins } from "../state/pins";
 import { lookAt, socket } from "../state/session";
 import { canPost, isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
-import { dialog, drawer, isPhone, openDialog, setDrawer, setEditing } from "../state/ui";
+import { dialog, isPhone, openDialog, setEditing } from "../state/ui";
 import { joinChannel, sendMessage, visitChannel } from "../state/verbs";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Composer } from "./Composer";
@@ -27,6 +27,7 @@ import { Icon } from "./Icon";
 import { ThreadPane } from "./ThreadPane";
 import { Skeleton, Timeline } from "./Timeline";
 import { TypingLine } from "./TypingLine";
+import { ViewHead } from "./ViewHead";
 
 const CanvasPane = lazy(() => import("../canvas/CanvasPane"));
 
@@ -110,18 +111,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
   const starred = () => isStarred(props.channel.workspace_id, props.channel.id);
   const handle = () => memberOf(props.channel.workspace_id, partner())?.handle;
   return (
-    <header class="channel-head">
-      <Show when={isPhone()}>
-        <button
-          type="button"
-          class="tool"
-          aria-label={t("Open the sidebar")}
-          aria-expanded={drawer()}
-          onClick={() => setDrawer(true)}
-        >
-          <Icon name="chevronLeft" size={20} />
-        </button>
-      </Show>
+    <ViewHead>
       <div class="channel-head-text">
         <h1>
           <button
@@ -220,7 +210,7 @@ function ChannelHeader(props: { channel: Channel }): JSX.Element {
           <Icon name="users" size={16} /> {props.channel.member_count}
         </button>
       </Show>
-    </header>
+    </ViewHead>
   );
 }
 

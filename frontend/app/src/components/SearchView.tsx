@@ -16,12 +16,13 @@ import { follow, href } from "../router";
 import { closeSearch, FILTERS, placeOf, query, setQuery } from "../state/search";
 import { rest } from "../state/session";
 import { labelOf, myId, nameOf, state } from "../state/store";
-import { isPhone, now, setDrawer } from "../state/ui";
+import { now } from "../state/ui";
 import { visitChannel } from "../state/verbs";
 import { ago, full } from "../text/time";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";
 import { Skeleton } from "./Timeline";
+import { ViewHead } from "./ViewHead";
 import "../styles/search.css";
 
 const PAUSE_MS = 250;
@@ -142,17 +143,7 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
 
   return (
     <main class="main" id="main" aria-label={t("Search")}>
-      <header class="channel-head search-head">
-        <Show when={isPhone()}>
-          <button
-            type="button"
-            class="tool"
-            aria-label={t("Open the sidebar")}
-            onClick={() => setDrawer(true)}
-          >
-            <Icon name="chevronLeft" size={20} />
-          </button>
-        </Show>
+      <ViewHead class="search-head">
         <h1 class="visually-hidden">{t("Search")}</h1>
         <search class="search-box">
           <Icon name="search" size={16} />
@@ -221,7 +212,7 @@ export default function SearchView(props: { workspaceId: Id }): JSX.Element {
         <button type="button" class="tool" aria-label={t("Close the search")} onClick={closeSearch}>
           <Icon name="x" size={18} />
         </button>
-      </header>
+      </ViewHead>
       <div class="search-filters" role="toolbar" aria-label={t("Filters")}>
         <For each={["has:link", "has:file", "has:reaction", "is:thread", "from:me"]}>
           {(filter) => (

@@ -4,13 +4,14 @@ import { t, tn } from "../i18n";
 import { route } from "../router";
 import { labelOf, state } from "../state/store";
 import { loadFollowed } from "../state/timelines";
-import { isPhone, now, setDrawer } from "../state/ui";
+import { now } from "../state/ui";
 import { openThreadOf, visitChannel } from "../state/verbs";
 import { ago } from "../text/time";
 import { Icon } from "./Icon";
 import { MessageRow } from "./MessageRow";
 import { ThreadPane } from "./ThreadPane";
 import { Skeleton } from "./Timeline";
+import { ViewHead, ViewTitle } from "./ViewHead";
 
 export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
   const followed = () => state.followed[props.workspaceId];
@@ -33,21 +34,9 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
   return (
     <>
       <main class="main" id="main" aria-label={t("Threads")}>
-        <header class="channel-head">
-          <Show when={isPhone()}>
-            <button
-              type="button"
-              class="tool"
-              aria-label={t("Open the sidebar")}
-              onClick={() => setDrawer(true)}
-            >
-              <Icon name="chevronLeft" size={20} />
-            </button>
-          </Show>
-          <div class="channel-head-text">
-            <h1 class="plain-title">{t("Threads")}</h1>
-          </div>
-        </header>
+        <ViewHead>
+          <ViewTitle title={t("Threads")} />
+        </ViewHead>
         <div class="threads-list" data-testid="threads-list">
           <Show when={followed()?.status !== "loading"} fallback={<Skeleton rows={5} />}>
             <For

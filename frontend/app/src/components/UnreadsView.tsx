@@ -1,15 +1,16 @@
 import type { Channel, Id } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { markAllRead, markReadByHand, readUpTo, unreadOf } from "../state/reads";
 import { labelOf, myId, state } from "../state/store";
 import { unreadMessages } from "../state/timelines";
-import { isPhone, setDrawer } from "../state/ui";
+
 import { myChannels } from "../state/verbs";
 import { Icon } from "./Icon";
 import { MessageRow } from "./MessageRow";
 import { Skeleton } from "./Timeline";
+import { ViewHead, ViewTitle } from "./ViewHead";
 
 const SHOWN_MAX = 20;
 
@@ -28,26 +29,14 @@ export default function UnreadsView(props: { workspaceId: Id }): JSX.Element {
   const left = () => ids().filter((id) => state.channels[id]);
   return (
     <main class="main" id="main" aria-label={t("Unreads")} data-testid="unreads-view">
-      <header class="channel-head">
-        <Show when={isPhone()}>
-          <button
-            type="button"
-            class="tool"
-            aria-label={t("Open the sidebar")}
-            onClick={() => setDrawer(true)}
-          >
-            <Icon name="chevronLeft" size={20} />
-          </button>
-        </Show>
-        <div class="channel-head-text">
-          <h1 class="plain-title">{t("Unreads")}</h1>
-        </div>
+      <ViewHead>
+        <ViewTitle title={t("Unreads")} />
         <Show when={waiting().length > 0}>
           <button type="button" class="btn btn-sm" onClick={() => void markAllRead(props.workspaceId)}>
             <Icon name="check" size={16} /> {t("Mark all as read")}
           </button>
         </Show>
-      </header>
+      </ViewHead>
       <div class="threads-list">
         <Show when={state.loaded[props.workspaceId]} fallback={<Skeleton rows={5} />}>
           <For
@@ -94,7 +83,9 @@ function Unread(props: { channel: Channel }): JSX.Element {
         <a href={to()} onClick={(event) => follow(event, to())}>
           <strong>{labelOf(props.channel)}</strong>
         </a>
-        <span class="muted">{done() ? "read" : `${unreadOf(props.channel)} new`}</span>
+        <span class="muted">
+          {done() ? t("read") : tn("{count} new", "{count} new", unreadOf(props.channel))}
+        </span>
         <Show when={!done()}>
           <button type="button" class="btn btn-sm btn-ghost" onClick={() => markReadByHand(props.channel.id)}>
             <Icon name="check" size={15} /> {t("Mark as read")}
