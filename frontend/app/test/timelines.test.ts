@@ -3,9 +3,11 @@ import type { Channel, EventFrame, HistoryPage, Message } from "@slackclone/clie
 import { unwrap } from "solid-js/store";
 import { expect, test, vi } from "vitest";
 import { applyToMessage, applyToParent, isTopLevel } from "../src/state/apply";
-import { onEvent, putChannel, rest } from "../src/state/session";
+import { putChannel } from "../src/state/channels";
+import { onEvent } from "../src/state/events";
 import { setState, state } from "../src/state/store";
 import { loadNewer, loadOlder, openTimeline } from "../src/state/timelines";
+import { rest } from "../src/state/wire";
 
 /** A channel as the server has it; pages are cut at the moment of asking and arrive when the test says. */
 class Server {

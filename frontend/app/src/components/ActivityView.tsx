@@ -1,11 +1,11 @@
 import type { Happening, Id } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, Show } from "solid-js";
 import { t, tn } from "../i18n";
-import { rest } from "../state/session";
 import { labelOf, nameOf, state } from "../state/store";
 import { showMessages } from "../state/timelines";
 import { now } from "../state/ui";
 import { goTo, openThreadOf, visitChannel } from "../state/verbs";
+import { rest } from "../state/wire";
 import { ago } from "../text/time";
 import { Icon } from "./Icon";
 import { MessageRow } from "./MessageRow";

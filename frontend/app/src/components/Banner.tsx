@@ -1,9 +1,9 @@
 import { createEffect, createSignal, type JSX, on, onCleanup, Show } from "solid-js";
 import { t, tn } from "../i18n";
 import { offlineSince } from "../state/offline";
-import { socket } from "../state/session";
 import { state } from "../state/store";
 import { now } from "../state/ui";
+import { socket } from "../state/wire";
 import { clock, dayName, dayOf } from "../text/time";
 import { Icon } from "./Icon";
 

@@ -13,14 +13,15 @@ import {
 } from "solid-js";
 import { t, tnode } from "../i18n";
 import { href, navigate, route } from "../router";
+import { lookAt } from "../state/channels";
 import { isStarred, toggleStar } from "../state/desk";
 import { isMuted } from "../state/notify";
 import { loadPins } from "../state/pins";
-import { lookAt, socket } from "../state/session";
 import { canPost, isDirect, labelOf, memberOf, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { dialog, isPhone, openDialog, setEditing } from "../state/ui";
 import { joinChannel, sendMessage, visitChannel } from "../state/verbs";
+import { socket } from "../state/wire";
 import { ChannelGlyph } from "./ChannelGlyph";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";

@@ -1,9 +1,9 @@
 import type { LinkCard, Message } from "@slackclone/client";
 import { createEffect, createSignal, For, type JSX, on, onCleanup, Show } from "solid-js";
 import { t } from "../i18n";
-import { rest } from "../state/session";
 import { myId, state } from "../state/store";
 import { toastError } from "../state/toasts";
+import { rest } from "../state/wire";
 import { Icon } from "./Icon";
 
 const TRIES = 4;

@@ -6,7 +6,6 @@ import { follow, href } from "../router";
 import { toggleSaved } from "../state/desk";
 import { isPinned, pinOf, setPinned } from "../state/pins";
 import { markUnread } from "../state/reads";
-import { socket } from "../state/session";
 import { memberOf, myId, nameOf, state } from "../state/store";
 import { toast } from "../state/toasts";
 import { editing, now, openDialog, pickEmoji, setEditing, showProfile } from "../state/ui";
@@ -19,6 +18,7 @@ import {
   threadLink,
   toggleReaction,
 } from "../state/verbs";
+import { socket } from "../state/wire";
 import { ago, clock, full, gutterClock } from "../text/time";
 import { Avatar } from "./Avatar";
 import { Composer } from "./Composer";

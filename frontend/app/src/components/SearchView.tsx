@@ -14,10 +14,10 @@ import {
 import { t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { closeSearch, FILTERS, placeOf, query, setQuery } from "../state/search";
-import { rest } from "../state/session";
 import { labelOf, myId, nameOf, state } from "../state/store";
 import { now } from "../state/ui";
 import { visitChannel } from "../state/verbs";
+import { rest } from "../state/wire";
 import { ago, full } from "../text/time";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";

@@ -5,12 +5,13 @@ import { Icon } from "../components/Icon";
 import { FileCard } from "../components/MessageFiles";
 import { PresenceDot } from "../components/PresenceDot";
 import { t } from "../i18n";
+import { putChannel, putMembers } from "../state/channels";
 import { pullPresence } from "../state/presence";
-import { putChannel, putMembers, rest } from "../state/session";
 import { isDirect, labelOf, myId, nameOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
 import { openDialog } from "../state/ui";
 import { leaveChannel, openDirect } from "../state/verbs";
+import { rest } from "../state/wire";
 import { date } from "../text/time";
 import { close, createDebounced, createForm, FormError, Modal } from "./parts";
 

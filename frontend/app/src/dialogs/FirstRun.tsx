@@ -1,9 +1,11 @@
 import { createSignal, type JSX, Show } from "solid-js";
 import { t } from "../i18n";
 import { href, navigate } from "../router";
-import { refreshWorkspaces, rest, signOut } from "../state/session";
+import { signOut } from "../state/session";
 import { state } from "../state/store";
 import { toastError } from "../state/toasts";
+import { rest } from "../state/wire";
+import { refreshWorkspaces } from "../state/workspaces";
 import { createForm, FormError } from "./parts";
 
 /** Somebody without a workspace. */

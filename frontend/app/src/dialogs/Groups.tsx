@@ -2,11 +2,12 @@ import type { Group, Id, Member } from "@slackclone/client";
 import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { Avatar } from "../components/Avatar";
 import { t, tn } from "../i18n";
+import { putMembers } from "../state/channels";
 import { groupOf, groupsOf, loadGroups, putGroup } from "../state/groups";
-import { putMembers, rest } from "../state/session";
 import { myId, state } from "../state/store";
 import { toastError } from "../state/toasts";
 import { openDialog } from "../state/ui";
+import { rest } from "../state/wire";
 import { createForm, FormError, latestOf, Modal, PeoplePicker } from "./parts";
 
 const PEOPLE_SHOWN = 200;

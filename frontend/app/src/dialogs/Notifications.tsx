@@ -13,10 +13,10 @@ import {
   wishes,
 } from "../state/notify";
 import { mine } from "../state/presence";
-import { rest } from "../state/session";
 import { labelOf, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
 import { now, openDialog } from "../state/ui";
+import { rest } from "../state/wire";
 import { full } from "../text/time";
 import { morning } from "../text/when";
 import { createForm, FormError, latestOf, Modal } from "./parts";

@@ -2,9 +2,9 @@ import type { Id } from "@slackclone/client";
 import { createSignal, For, type JSX, Show } from "solid-js";
 import { t } from "../i18n";
 import { loadOwnEmoji, ownEmoji, putOwnEmoji } from "../state/ownEmoji";
-import { rest } from "../state/session";
 import { myId, nameOf, state } from "../state/store";
 import { toastError } from "../state/toasts";
+import { rest } from "../state/wire";
 import { createForm, FormError, Modal } from "./parts";
 
 const SIDE = 128;

@@ -2,7 +2,7 @@ import { createResource, createSignal, For, type JSX, Show } from "solid-js";
 import { Icon, type IconName } from "../components/Icon";
 import { browserLanguage, LANGUAGES, t } from "../i18n";
 import { keep } from "../state/local";
-import { rest, signOut } from "../state/session";
+import { signOut } from "../state/session";
 import { myId, setState, state } from "../state/store";
 import { toast, toastError } from "../state/toasts";
 import {
@@ -18,6 +18,7 @@ import {
   theme,
   undoSeconds,
 } from "../state/ui";
+import { rest } from "../state/wire";
 import { ago } from "../text/time";
 import { browserZone, zoneName } from "../text/zone";
 import { Tabs } from "./ChannelDetails";

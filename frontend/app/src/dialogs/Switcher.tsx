@@ -3,11 +3,12 @@ import { createEffect, createMemo, createResource, createSignal, For, type JSX, 
 import { Avatar } from "../components/Avatar";
 import { ChannelGlyph } from "../components/ChannelGlyph";
 import { t } from "../i18n";
+import { putChannel } from "../state/channels";
 import { unreadOf } from "../state/reads";
-import { putChannel, rest } from "../state/session";
 import { isDirect, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { goTo, openDirect } from "../state/verbs";
+import { rest } from "../state/wire";
 import { close, createDebounced, latestOf, Modal } from "./parts";
 
 type Place = { kind: "channel"; channel: Channel } | { kind: "person"; member: Member };

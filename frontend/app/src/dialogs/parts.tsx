@@ -4,10 +4,11 @@ import { createResource, createSignal, For, type JSX, onCleanup, Show } from "so
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { t } from "../i18n";
-import { putMembers, rest } from "../state/session";
+import { putMembers } from "../state/channels";
 import { myId } from "../state/store";
 import { explain } from "../state/toasts";
 import { dialog, openDialog } from "../state/ui";
+import { rest } from "../state/wire";
 
 const FIELDS =
   "input:not([readonly], [type=radio], [type=checkbox], [tabindex='-1']), textarea:not([readonly]), [role=tab][aria-selected=true]";

@@ -3,10 +3,10 @@ import { reconcile } from "solid-js/store";
 import { t } from "../i18n";
 import { href, isShown, navigate } from "../router";
 import { keep, kept, keptKeys } from "./local";
-import { rest } from "./session";
 import { myId, setState, state } from "./store";
 import { toast, toastError } from "./toasts";
 import { myChannels } from "./verbs";
+import { rest } from "./wire";
 
 /* What is one's own, the same in every tab and on every device: events say what changed, then it is fetched. */
 

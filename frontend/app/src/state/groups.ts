@@ -1,7 +1,7 @@
 import type { EventFrame, Group, Id, Mention } from "@slackclone/client";
 import { createStore } from "solid-js/store";
-import { rest } from "./session";
 import { myId } from "./store";
+import { rest } from "./wire";
 
 const LOADED_MAX = 500;
 

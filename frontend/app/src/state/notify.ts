@@ -6,9 +6,9 @@ import { href, navigate } from "../router";
 import { plainOf } from "../text/plain";
 import { namesMe } from "./groups";
 import { keep, kept } from "./local";
-import { rest } from "./session";
 import { isDirect, myId, nameOf, state, titleOf } from "./store";
 import { now, pageActive } from "./ui";
+import { rest } from "./wire";
 
 /** What one wants to hear of: of each workspace that was opened, and where channels differ. */
 const [wishes, setWishes] = createStore<{

@@ -1,6 +1,6 @@
 import type { CustomEmoji, EventFrame, Id } from "@slackclone/client";
 import { createStore } from "solid-js/store";
-import { rest } from "./session";
+import { rest } from "./wire";
 
 const LOADED_MAX = 2000;
 

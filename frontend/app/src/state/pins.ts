@@ -1,7 +1,7 @@
 import type { Id, Message } from "@slackclone/client";
-import { rest } from "./session";
 import { setState, state } from "./store";
 import { toastError } from "./toasts";
+import { rest } from "./wire";
 
 const asked = new Set<Id>();
 

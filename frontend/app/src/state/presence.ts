@@ -3,10 +3,10 @@ import { createEffect, createRoot, createSignal } from "solid-js";
 import { createStore, produce } from "solid-js/store";
 import { browserLanguage, t } from "../i18n";
 import { browserZone } from "../text/zone";
-import { rest, socket } from "./session";
 import { myId, partnersOf, setState, state } from "./store";
 import { toast, toastError } from "./toasts";
 import { now } from "./ui";
+import { rest, socket } from "./wire";
 
 /* Who is here. Only those who are shown are asked about: whom one writes with, and who is looked at just now. */
 

@@ -3,9 +3,9 @@ import { batch, createMemo, createRoot } from "solid-js";
 import { produce } from "solid-js/store";
 import { namesMe as isOfMe } from "./groups";
 import { isMuted } from "./notify";
-import { rest, socket } from "./session";
 import { isDirect, myId, setState, state } from "./store";
 import { toastError } from "./toasts";
+import { rest, socket } from "./wire";
 
 /*
  * Read markers. The server's are the truth; here they move ahead of it (one's own reading shows at once), count along with the

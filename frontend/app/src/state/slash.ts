@@ -2,12 +2,13 @@ import type { Id, Member } from "@slackclone/client";
 import { t } from "../i18n";
 import { full } from "../text/time";
 import { parseWhen } from "../text/when";
+import { findPeople, putChannel } from "./channels";
 import { loadReminders, toggleStar } from "./desk";
-import { findPeople, putChannel, rest } from "./session";
 import { state } from "./store";
 import { toast } from "./toasts";
 import { openDialog } from "./ui";
 import { joinChannel, leaveChannel, openDirect, sendMessage } from "./verbs";
+import { rest } from "./wire";
 
 /** What a command is given: where it was typed, and what stands after its name. */
 interface Call {

@@ -10,6 +10,7 @@ import {
   mergeNotices,
   messageIdOf,
 } from "./apply";
+import { deliveredSeq, fetching } from "./events";
 import {
   type Fresh,
   isOffline,
@@ -19,9 +20,11 @@ import {
   restoreThread,
   takeRestored,
 } from "./offline";
-import { deliveredSeq, dropPending, fetching, onResyncOfMessages, rest, whenBack } from "./session";
+import { dropPending } from "./outgoing";
+import { onResyncOfMessages, whenBack } from "./session";
 import { type Known, setState, state, type Timeline } from "./store";
 import { toastError } from "./toasts";
+import { rest } from "./wire";
 
 const PAGE = 50;
 /** What a channel that nobody looks at keeps. */

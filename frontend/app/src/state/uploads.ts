@@ -1,8 +1,8 @@
 import { ApiError, type Id, type Upload } from "@slackclone/client";
 import { createStore, produce } from "solid-js/store";
 import { t } from "../i18n";
-import { rest } from "./session";
 import { keepMetadata } from "./ui";
+import { rest } from "./wire";
 
 const PIECE = 4 * 1024 * 1024;
 const TRIES = 4;

@@ -3,10 +3,11 @@ import { produce } from "solid-js/store";
 import { t } from "../i18n";
 import { href, leaveTo, navigate, route } from "../router";
 import { applyToMessage } from "./apply";
-import { enterChannel, putChannel, rest, socket } from "./session";
+import { enterChannel, putChannel } from "./channels";
 import { isDirect, myId, setState, state } from "./store";
 import { toast, toastError } from "./toasts";
 import { setDrawer } from "./ui";
+import { rest, socket } from "./wire";
 
 /* What a person does, each with its way back when the server says no. */
 
