@@ -1,8 +1,11 @@
 """One behaviour table per capability, through each door: who may, and what then holds."""
 
+import base64
+import io
 from dataclasses import dataclass
 
 import pytest
+from PIL import Image
 
 from bench.client import Json, Person, ProblemError
 from tests.harness.doors import DOORS, Door
@@ -199,6 +202,178 @@ async def test_a_mention_of_a_group_counts_for_who_is_in_it(stage: Stage, door: 
     await _until(lambda: named(cy), (1, 0))
     message = await bob.rest.get(f"/v1/messages/{message_id}")
     assert message["mentions"] == [{"kind": "group", "handle": "crew", "user_id": None, "group_id": made["id"]}]
+
+
+WHO_MAY_HAVE_EMOJI = [
+    # who, add one while members may, and while admins may; remove Bob's; react with it to Bob's message
+    ("eve", "not_found", "not_found", "not_found", "not_found"),
+    ("cy", "ok", "forbidden", "forbidden", "forbidden"),
+    ("ann", "ok", "ok", "ok", "ok"),
+    ("bob", "ok", "forbidden", "ok", "ok"),
+]
+
+
+async def test_custom_emoji(stage: Stage, door: Door) -> None:
+    ann, bob, channel = stage.cast["ann"], stage.cast["bob"], stage.channels["public"]
+    workspace = f"/v1/workspaces/{channel['workspace_id']}"
+
+    async def names() -> set[str]:
+        return {row["name"] for row in (await ann.rest.get(f"{workspace}/emoji"))["results"]}
+
+    seq = stage.message["seq"]
+    for who, add, add_as_admins, remove, react in WHO_MAY_HAVE_EMOJI:
+        rest = stage.cast[who].rest
+        await bob.rest.post(f"{workspace}/emoji", {"name": "bobs", "image": _picture()})
+        async with door.of(stage.cast[who]) as act:
+            assert (who, await _outcome(act.react(stage.message["message_id"], "bobs"))) == (who, react)
+            seq += react == "ok"
+            page = await _settled(ann, channel, seq)
+            shown = {one["emoji"]: one["user_ids"] for one in page["results"][0]["reactions"]}
+            assert (who, page["seq"], shown) == (who, seq, {"bobs": [stage.cast[who].id]} if react == "ok" else {})
+            if react == "ok":
+                await act.react(stage.message["message_id"], "bobs", on=False)
+                seq += 1
+        for by, expected in (("members", add), ("admins", add_as_admins)):
+            await ann.rest.patch(workspace, {"emoji_by": by})
+            before = await names()
+            for name, image, wanted in (
+                (f"{who}_{by}", _picture(), expected),
+                ("bobs", _picture(), "conflict" if expected == "ok" else expected),
+                ("noise", base64.b64encode(b"<svg/>").decode(), "invalid" if expected == "ok" else expected),
+            ):
+                outcome = await _outcome(rest.post(f"{workspace}/emoji", {"name": name, "image": image}))
+                assert (who, by, name, outcome) == (who, by, name, wanted)
+            assert await names() == before | ({f"{who}_{by}"} if expected == "ok" else set())
+        assert (who, await _outcome(rest.delete(f"{workspace}/emoji/bobs"))) == (who, remove)
+        assert ("bobs" in await names()) is (remove != "ok")
+        await ann.rest.patch(workspace, {"emoji_by": "members"})
+        if remove != "ok":
+            await bob.rest.delete(f"{workspace}/emoji/bobs")
+
+
+WHO_MAY_HAVE_GROUPS = [
+    # who, while admins may, and while members may: make, change and archive one
+    ("eve", "not_found", "not_found"),
+    ("cy", "forbidden", "ok"),
+    ("ann", "ok", "ok"),
+]
+
+
+async def test_user_groups(stage: Stage, door: Door) -> None:
+    """What is refused leaves the groups as they were; a mention through either door names the one that is left."""
+    ann, bob, channel = stage.cast["ann"], stage.cast["bob"], stage.channels["public"]
+    workspace = f"/v1/workspaces/{channel['workspace_id']}"
+    made = await ann.rest.post(f"{workspace}/groups", {"handle": "crew", "name": "Crew", "user_ids": [bob.id]})
+    group = f"{workspace}/groups/{made['id']}"
+
+    async def groups() -> dict[str, Json]:
+        return {row["handle"]: row for row in (await ann.rest.get(f"{workspace}/groups"))["results"]}
+
+    for who, *expected in WHO_MAY_HAVE_GROUPS:
+        rest = stage.cast[who].rest
+        for by, wanted in zip(("admins", "members"), expected, strict=True):
+            await ann.rest.patch(workspace, {"groups_by": by})
+            before = await groups()
+            handle = f"{who}-{by}"
+            good = {"handle": handle, "name": "Some", "user_ids": [bob.id]}
+            for body, outcome in (
+                (good | {"handle": "crew"}, "conflict"),
+                (good | {"handle": "not a handle"}, "invalid"),
+                (good | {"user_ids": [stage.cast["eve"].id]}, "invalid"),
+            ):
+                allowed = {outcome} if wanted == "ok" else {wanted, "invalid"}
+                assert await _outcome(rest.post(f"{workspace}/groups", body)) in allowed
+            assert (who, by, await groups()) == (who, by, before)
+            assert (who, by, await _outcome(rest.post(f"{workspace}/groups", good))) == (who, by, wanted)
+            assert set(await groups()) - set(before) == ({handle} if wanted == "ok" else set())
+            for change in ({"name": f"The crew of {handle}"}, {"archived": True}):
+                before = await groups()
+                assert (who, by, await _outcome(rest.patch(group, change))) == (who, by, wanted)
+                after = await groups()
+                assert after["crew"] == (before["crew"] | change if wanted == "ok" else before["crew"])
+            await ann.rest.patch(group, {"archived": False})
+    async with door.of(ann) as act:
+        message_id = await act.post(channel["id"], "all hands, @crew!")
+    message = await _sequenced(bob, message_id)
+    assert [one["group_id"] for one in message["mentions"]] == [made["id"]]
+
+
+async def test_sends_with_files(stage: Stage, door: Door) -> None:
+    """A file that is another's, incomplete, used, gone or named twice: refused, and all is as it was."""
+    ann, bob, channel = stage.cast["ann"], stage.cast["bob"], stage.channels["public"]
+    workspace_id = channel["workspace_id"]
+    elsewhere = await bob.workspace("Bob's own")
+    mine, used, spare = [await _uploaded(bob, workspace_id) for _ in range(3)]
+    foreign, other = await _uploaded(ann, workspace_id), await _uploaded(bob, elsewhere["id"])
+    unfinished = await bob.rest.post("/v1/files", {"workspace_id": workspace_id, "name": "half.txt", "size": 9})
+    gone = await _uploaded(bob, workspace_id)
+    await bob.rest.delete(f"/v1/files/{gone}")
+    await bob.post(stage.channels["private"], "", file_ids=[used])
+    seq = (await ann.page(channel))["seq"]
+    async with door.of(bob) as act:
+        for bad in (
+            [foreign],
+            [unfinished["id"]],
+            [used],
+            [other],
+            [gone],
+            ["12345"],
+            [spare, foreign],
+            [spare, spare],
+            [str(n) for n in range(11)],
+            ["x"],
+        ):
+            assert (bad, await _outcome(act.post(channel["id"], "with", file_ids=bad))) == (bad, "invalid")
+        assert await _outcome(act.post(channel["id"], "", file_ids=[])) == "invalid"
+        assert (await ann.page(channel))["seq"] == seq
+        for owner, file_id in ((ann, foreign), (bob, spare), (bob, other), (bob, unfinished["id"])):
+            found = await owner.rest.get(f"/v1/files/{file_id}")
+            assert (found["channel_id"], found["message_id"]) == (None, None)
+        assert (await bob.rest.get(f"/v1/files/{used}"))["channel_id"] == stage.channels["private"]["id"]
+        message_id = await act.post(channel["id"], "", file_ids=[spare, mine])
+    await _settled(ann, channel, seq + 1)
+    message = await ann.rest.get(f"/v1/messages/{message_id}")
+    assert [file["id"] for file in message["files"]] == [spare, mine]
+    for who, status in (("ann", 200), ("cy", 200), ("eve", 404)):
+        answer = await stage.cast[who].rest.raw("GET", message["files"][0]["url"])
+        assert (who, answer.status) == (who, status)
+
+
+async def test_who_may_not_post_uses_up_no_file(stage: Stage, door: Door) -> None:
+    cy, public = stage.cast["cy"], stage.channels["public"]
+    file_id = await _uploaded(cy, public["workspace_id"])
+    async with door.of(cy) as act:
+        for where, expected in (("public", "forbidden"), ("private", "not_found"), ("archived", "forbidden")):
+            outcome = await _outcome(act.post(stage.channels[where]["id"], "", file_ids=[file_id]))
+            assert (where, outcome) == (where, expected) or outcome == "conflict"
+    assert (await cy.rest.get(f"/v1/files/{file_id}"))["channel_id"] is None
+
+
+def _picture() -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (20, 10), (90, 90, 200)).save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+async def _uploaded(person: Person, workspace_id: str) -> str:
+    made = await person.rest.post("/v1/files", {"workspace_id": workspace_id, "name": "note.txt", "size": 4})
+    headers = {"content-type": "application/octet-stream", "upload-offset": "0"}
+    answer = await person.rest.raw("PATCH", f"/v1/files/{made['id']}/content", body=b"note", headers=headers)
+    assert answer.status == 200
+    return str(made["id"])
+
+
+async def _sequenced(person: Person, message_id: str) -> Json:
+    import asyncio
+
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                message: Json = await person.rest.get(f"/v1/messages/{message_id}")
+            except ProblemError:
+                await asyncio.sleep(0.02)
+            else:
+                return message
 
 
 async def _presence(stage: Stage, door: Door, who: str, person: Person) -> tuple[str, str] | None:

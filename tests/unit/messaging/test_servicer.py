@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from apps.accounts import actions as accounts
 from apps.core import errors
+from apps.files import actions as files
+from apps.files.models import File
 from apps.messaging import actions, queries, servicer, wire
 from apps.messaging.proto.slackclone.v1 import messages_pb2 as pb
 from apps.workspaces.actions.bots import create_bot
@@ -107,6 +109,35 @@ async def test_a_reply_and_a_repeat(door: Door, scene: Scene) -> None:
     reply.retry = True
     assert (await door.call("Post", reply)).message_id == first.message_id
     assert await texts(scene) == ["parent", "reply"]
+
+
+async def test_a_post_with_files(door: Door, scene: Scene) -> None:
+    """A file that is another's, incomplete or used is refused, and everything is as it was."""
+
+    def upload(role: str, data: bytes = b"note", size: int = 4) -> int:
+        actor = scene.team.actor(role)
+        made = files.begin_upload(actor=actor, workspace_id=scene.team.id, name="note.txt", size=size)
+        files.append_bytes(actor=actor, file_id=made.pk, offset=0, data=data)
+        return made.pk
+
+    def places() -> dict[int, int | None]:
+        return dict(File.objects.values_list("id", "channel_id"))
+
+    mine, spare, used = [await asyncio.to_thread(upload, "member") for _ in range(3)]
+    foreign = await asyncio.to_thread(upload, "admin")
+    unfinished = await asyncio.to_thread(
+        lambda: files.begin_upload(actor=scene.member, workspace_id=scene.team.id, name="half.txt", size=9).pk
+    )
+    await door.call("Post", pb.PostRequest(channel_id=scene.private, file_ids=[used]))
+    before = await asyncio.to_thread(places)
+    for bad in ([foreign], [unfinished], [used], [1], [spare, foreign], [spare, spare], range(11)):
+        status, problem = await door.refused("Post", pb.PostRequest(channel_id=scene.public, text="x", file_ids=bad))
+        assert (status, [error.field for error in problem.errors]) == (grpc.StatusCode.INVALID_ARGUMENT, ["file_ids"])
+    assert await asyncio.to_thread(places) == before
+    assert await texts(scene) == []
+    posted = await door.call("Post", pb.PostRequest(channel_id=scene.public, file_ids=[spare, mine]))
+    view = await queries.message(actor=scene.owner, message_id=posted.message_id)
+    assert [file.id for file in view.files] == [str(spare), str(mine)]
 
 
 @pytest.mark.parametrize("token", ["", "x", "scb_nothing", "a.b.c", "x" * 5000])
