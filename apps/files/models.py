@@ -19,7 +19,7 @@ class File(models.Model):
     """`claim` is what a post attached it under: the same post, repeated, may attach it again, no other one.
 
     received      bytes that the storage has
-    channel_id    once attached: who may read that channel may read the file
+    channel_id    once attached: who may read that channel may read the file, or one of a Forward of it
     message_id    the message that shows it, as far as is known
     keeps_metadata  its owner wants what the camera wrote to stay in it
     cleaned       its bytes are the variant `clean`, without metadata; `size` and `received` are that one's
@@ -57,3 +57,26 @@ class File(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Forward(models.Model):
+    """A message that was forwarded with the file: who may read its channel may read the file as well.
+
+    `claim` and `message_id` as in File. When the file's own message goes, the oldest of these takes its place.
+    """
+
+    id = models.BigIntegerField(primary_key=True, default=new_id, editable=False)
+    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="forwards")
+    channel_id = models.BigIntegerField()
+    message_id = models.BigIntegerField()
+    claim = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["file", "channel_id", "claim"], name="forwarded_once")]
+        indexes = [
+            models.Index(fields=["channel_id", "file"], name="forwards_of_channel"),
+            models.Index(fields=["message_id"], name="forwards_of_message"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_id} in {self.channel_id}"

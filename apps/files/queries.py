@@ -1,9 +1,10 @@
 """Reads: who may have which file now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core import signing
+from django.db.models import Q
 
 from apps.accounts.policies import require_scope
 from apps.accounts.principal import Principal
@@ -14,7 +15,7 @@ from apps.core.clock import to_ms
 from apps.core.errors import NotFoundError
 from apps.core.threads import wait
 from apps.files import parts
-from apps.files.models import File, State
+from apps.files.models import File, Forward, State
 from apps.files.names import path_name
 
 LINK_S = 300
@@ -22,7 +23,7 @@ _SALT = "files"
 
 
 def readable(*, actor: Principal, file_id: int) -> File:
-    """Asked at every access: one's own upload, or one of a channel that the actor may read now.
+    """Asked at every access: one's own upload, or one that a message shows which the actor may read now.
 
     Raises ForbiddenError, NotFoundError.
     """
@@ -47,10 +48,18 @@ def of_channel(
     access = wait(conversations.access, channel_id, actor.user_id)
     if not policies.can_read(access):
         raise NotFoundError
-    rows = File.objects.filter(channel_id=channel_id, state=State.READY)
+    forwarded = Forward.objects.filter(channel_id=channel_id)
+    rows = File.objects.filter(Q(channel_id=channel_id) | Q(id__in=forwarded.values("file_id")), state=State.READY)
     if cursor:
         rows = rows.filter(id__lt=pagination.decode(cursor, int)[0])
     found = list(rows.order_by("-id")[: limit + 1])
+    elsewhere = [row.pk for row in found if row.channel_id != channel_id]
+    if elsewhere:
+        shown = dict(forwarded.filter(file_id__in=elsewhere).order_by("-id").values_list("file_id", "message_id"))
+        for row in found:
+            if row.pk in shown and row.channel_id != channel_id:
+                # where it was first is not for everybody here to know
+                row.channel_id, row.message_id = channel_id, shown[row.pk]
     return pagination.Page(found[:limit], pagination.encode(found[limit - 1].pk) if len(found) > limit else None)
 
 
@@ -107,9 +116,18 @@ def _readable(user_id: int, file_id: int) -> File:
         if found.owner_id != user_id:
             raise NotFoundError
         return found
-    if not policies.can_read(wait(conversations.access, found.channel_id, user_id)):
-        raise NotFoundError
+    if not _any_readable([found.channel_id], user_id):
+        places = Forward.objects.filter(file=found).values_list("channel_id", flat=True).distinct()
+        if not _any_readable(list(places), user_id):
+            raise NotFoundError
     return found
+
+
+def _any_readable(channel_ids: Sequence[int], user_id: int) -> bool:
+    if not channel_ids:
+        return False
+    seen = wait(conversations.access_many, channel_ids, user_id)
+    return any(policies.can_read(access) for access in seen.values())
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------

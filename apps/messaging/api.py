@@ -77,15 +77,6 @@ class ReactionOut(serializers.Serializer[Any]):
     user_ids = serializers.ListField(child=Id())
 
 
-class QuoteOut(serializers.Serializer[Any]):
-    message_id = Id()
-    channel_id = Id()
-    sender_id = Id()
-    timestamp = serializers.IntegerField()
-    text = serializers.CharField()
-    html = serializers.CharField(allow_null=True)
-
-
 class FileFactsOut(serializers.Serializer[Any]):
     id = Id()
     name = serializers.CharField()
@@ -96,6 +87,16 @@ class FileFactsOut(serializers.Serializer[Any]):
     url = serializers.CharField()
     preview_url = serializers.CharField(allow_null=True)
     thumb_url = serializers.CharField(allow_null=True)
+
+
+class QuoteOut(serializers.Serializer[Any]):
+    message_id = Id()
+    channel_id = Id()
+    sender_id = Id()
+    timestamp = serializers.IntegerField()
+    text = serializers.CharField()
+    html = serializers.CharField(allow_null=True)
+    files = FileFactsOut(many=True)
 
 
 class MessageOut(serializers.Serializer[Any]):

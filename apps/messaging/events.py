@@ -16,17 +16,6 @@ class Mention(msgspec.Struct, frozen=True):
     group_id: str | None = None
 
 
-class Quote(msgspec.Struct, frozen=True):
-    """A forwarded message as it was then: a copy, since not all who read it here can follow the link."""
-
-    message_id: str
-    channel_id: str
-    sender_id: str
-    timestamp: int
-    text: str
-    html: str | None = None
-
-
 class FileFacts(msgspec.Struct, frozen=True):
     """A file as it was when the message was posted; it never changes. `width` is 0 where there is no preview."""
 
@@ -36,6 +25,21 @@ class FileFacts(msgspec.Struct, frozen=True):
     size: int
     width: int = 0
     height: int = 0
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """A forwarded message as it was then: a copy, since not all who read it here can follow the link.
+
+    `files` are its files, which whoever may read this one may read.
+    """
+
+    message_id: str
+    channel_id: str
+    sender_id: str
+    timestamp: int
+    text: str
+    html: str | None = None
+    files: list[FileFacts] = []
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -54,7 +58,8 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     kind is the `type` of the wire ("text"). also_in_channel: a reply that is shown in the channel as well.
     Whom it concerns is in clear, so that follow-up work needs no key: mentioned are user ids, mentioned_groups those of
     groups (who must know who is in them looks it up), mentions_all is "channel", "here" or None, parent_sender_id is
-    the author of the message that a reply answers, file_ids are those of its content.
+    the author of the message that a reply answers, file_ids are those of its content, forwarded_file_ids those of its
+    quote.
     """
 
     type: ClassVar[str] = "message.posted"
@@ -70,6 +75,7 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     mentioned_groups: list[str] = []
     parent_sender_id: str | None = None
     file_ids: list[str] = []
+    forwarded_file_ids: list[str] = []
 
 
 class Target(msgspec.Struct, frozen=True):

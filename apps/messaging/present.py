@@ -54,6 +54,16 @@ class FileView(msgspec.Struct, frozen=True):
     thumb_url: str | None
 
 
+class QuoteView(msgspec.Struct, frozen=True):
+    message_id: str
+    channel_id: str
+    sender_id: str
+    timestamp: int
+    text: str
+    html: str | None
+    files: list[FileView]
+
+
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """Message of docs/protocol.md."""
 
@@ -77,7 +87,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     reactions: list[ReactionView]
     reply_count: int
     last_reply_at: int | None
-    quote: Quote | msgspec.UnsetType = msgspec.UNSET
+    quote: QuoteView | msgspec.UnsetType = msgspec.UNSET
 
 
 class EditView(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +171,7 @@ def message_view(message: StoredMessage) -> MessageView:
         reactions=_reactions(message.reactions),
         reply_count=message.reply_count,
         last_reply_at=message.last_reply_at or None,
-        quote=msgspec.UNSET if content.quote is None else content.quote,
+        quote=msgspec.UNSET if content.quote is None else _quote(content.quote),
     )
 
 
@@ -273,6 +283,11 @@ def _foreign(event: Sequenced) -> Any:
 
 def _mention(found: Mention) -> MentionView:
     return MentionView(found.kind, found.handle, found.user_id, found.group_id or msgspec.UNSET)
+
+
+def _quote(copy: Quote) -> QuoteView:
+    files = [_file(facts) for facts in copy.files]
+    return QuoteView(copy.message_id, copy.channel_id, copy.sender_id, copy.timestamp, copy.text, copy.html, files)
 
 
 def _file(facts: FileFacts) -> FileView:

@@ -1,16 +1,17 @@
-"""What a message does to files: its post attaches them, its deletion withdraws them."""
+"""What a message does to files: its post attaches or forwards them, its deletion withdraws them."""
 
 from collections.abc import Collection, Sequence
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from apps.accounts.principal import Principal
-from apps.core.errors import InvalidError
+from apps.core.errors import ConflictError, InvalidError
 from apps.files import parts
-from apps.files.models import File, State
+from apps.files.models import File, Forward, State
 
 PER_MESSAGE_MAX = 10
+FORWARDS_MAX = 1000  # of one file
 
 
 def attach_files(
@@ -41,14 +42,59 @@ def attach_files(
     return [found[file_id] for file_id in file_ids]
 
 
+def forward_files(
+    *, file_ids: Sequence[int], workspace_id: int, channel_id: int, message_id: int, claim: str
+) -> set[int]:
+    """A message elsewhere shows them too, which its author may read where they are. Returns those that are there still.
+
+    Raises ConflictError when one of them was forwarded too often, and then none is.
+    """
+    with transaction.atomic():
+        there = File.objects.select_for_update().filter(
+            id__in=file_ids, workspace_id=workspace_id, state=State.READY, channel_id__isnull=False
+        )
+        found = set(there.values_list("id", flat=True))
+        often = Forward.objects.filter(file_id__in=found).values("file_id").annotate(n=Count("id"))
+        if often.filter(n__gte=FORWARDS_MAX).exists():
+            raise ConflictError(f"A file is forwarded at most {FORWARDS_MAX} times.")
+        Forward.objects.bulk_create(
+            [
+                Forward(file_id=file_id, channel_id=channel_id, message_id=message_id, claim=claim)
+                for file_id in sorted(found)
+            ],
+            ignore_conflicts=True,
+        )
+    return found
+
+
 def settle_files(*, file_ids: Collection[int], message_id: int) -> None:
     """A post that repeated an earlier one became that one."""
     File.objects.filter(id__in=file_ids).update(message_id=message_id)
 
 
-def withdraw_files(*, file_ids: Collection[int]) -> None:
-    """Their message was deleted: nobody gets them any more, and their bytes go."""
-    rows = File.objects.filter(id__in=file_ids)
-    rows.update(state=State.GONE)
-    for row in rows:
+def settle_forward(*, repeat_id: int, message_id: int | None) -> None:
+    """A forward that repeated an earlier one became that one, or nothing where that one was deleted."""
+    rows = Forward.objects.filter(message_id=repeat_id)
+    if message_id is None:
+        rows.delete()
+    else:
+        rows.update(message_id=message_id)
+
+
+def withdraw_files(*, file_ids: Collection[int], channel_id: int, claim: str) -> None:
+    """The message that had them under `claim` was deleted. What no other message shows is nobody's any more."""
+    gone = []
+    with transaction.atomic():
+        Forward.objects.filter(file_id__in=file_ids, channel_id=channel_id, claim=claim).delete()
+        theirs = File.objects.select_for_update().filter(id__in=file_ids, channel_id=channel_id, claim=claim)
+        for row in theirs.order_by("id"):
+            heir = Forward.objects.filter(file=row).order_by("id").first()
+            if heir is None:
+                row.state = State.GONE
+                gone.append(row)
+            else:
+                row.channel_id, row.message_id, row.claim = heir.channel_id, heir.message_id, heir.claim
+                heir.delete()
+            row.save(update_fields=["state", "channel_id", "message_id", "claim"])
+    for row in gone:
         parts.remove(workspace_id=row.workspace_id, file_id=row.pk, size=row.size)

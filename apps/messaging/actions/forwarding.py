@@ -25,7 +25,7 @@ async def quote_of(actor: Principal, message_id: int, target: Access) -> Quote:
     sealed = message.content.sealed
     await contents.warm([sealed])
     content = contents.unseal(sealed, stream=streams.channel(location.channel_id), event_id=message.content.event_id)
-    if not content.text.strip() and content.quote is not None:
+    if not content.text.strip() and not content.files and content.quote is not None:
         return content.quote
     return Quote(
         message_id=str(message_id),
@@ -34,4 +34,5 @@ async def quote_of(actor: Principal, message_id: int, target: Access) -> Quote:
         timestamp=message.created_at,
         text=content.text,
         html=content.html,
+        files=content.files,
     )

@@ -80,9 +80,11 @@ async def post_message(
         raise InvalidError(errors={"also_in_channel": ["Only a reply can be shown in the channel as well."]})
     quote = None if forward_id is None else await forwarding.quote_of(actor, forward_id, access)
     content = await rendering.content_of(text, workspace_id=access.workspace_id)
+    message_id = appending.new_id()
+    if quote is not None and quote.files:
+        quote = await attaching.forward(quote=quote, access=access, message_id=message_id, dedupe=dedupe)
     if quote is not None:
         content = msgspec.structs.replace(content, quote=quote)
-    message_id = appending.new_id()
     if file_ids:
         facts = await attaching.attach(
             actor=actor, file_ids=file_ids, access=access, message_id=message_id, dedupe=dedupe
@@ -103,6 +105,7 @@ async def post_message(
             mentioned_groups=[found.group_id for found in content.mentions if found.group_id is not None],
             parent_sender_id=None if parent is None else str(parent.sender_id),
             file_ids=[file.id for file in content.files],
+            forwarded_file_ids=[] if quote is None else [file.id for file in quote.files],
         ),
         event_id=message_id,
         actor_id=actor.user_id,
@@ -114,8 +117,9 @@ async def post_message(
         wait=wait or retry,
     )
     posted = await _what_became(appended, stream, dedupe)
-    if file_ids and posted.message_id != message_id:
-        await attaching.settle(file_ids=file_ids, message_id=posted.message_id)
+    if posted.message_id != message_id:
+        standing = posted.message is None or posted.message.deleted_at is None
+        await attaching.settle(content, repeat_id=message_id, message_id=posted.message_id, standing=standing)
     if retry and not posted.sequenced and posted.message_id == message_id and dedupe is not None:
         # An earlier attempt may stand before this one in the log: until that is known, its id is not ours to say.
         raise UnavailableError("It is not known yet what an earlier attempt became; repeat it.", retry_after=1)

@@ -163,6 +163,7 @@ export interface Quote {
   timestamp: number;
   text: string;
   html: string | null;
+  files?: FileInfo[];
 }
 
 /** `thumb_url` and `preview_url` are of images that the server drew anew. */

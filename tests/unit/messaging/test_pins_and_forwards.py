@@ -1,5 +1,6 @@
 """Pinning, forwarding and what a channel's timeline tells besides messages."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -12,10 +13,15 @@ from apps.core.errors import AppError, ConflictError, ForbiddenError, InvalidErr
 from apps.eventlog import streams
 from apps.eventlog.events import decode_envelope
 from apps.eventlog.models import OutboxRow
+from apps.files import actions as files
+from apps.files import parts
+from apps.files import queries as file_queries
+from apps.files.models import Forward
 from apps.messaging import ports, queries
 from apps.messaging import registry as messaging
 from apps.messaging.actions import (
     add_reaction,
+    attaching,
     delete_message,
     edit_message,
     pin_message,
@@ -23,7 +29,7 @@ from apps.messaging.actions import (
     post_message,
     unpin_message,
 )
-from apps.messaging.events import Quote
+from apps.messaging.present import QuoteView
 from tests.unit.messaging.conftest import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,7 +101,7 @@ async def test_a_forwarded_message_is_a_copy(scene: Scene, sequencing: Any) -> N
     view = await queries.message(actor=scene.owner, message_id=told.message_id)
     quote = view.quote
     assert view.text == "look"
-    assert isinstance(quote, Quote)
+    assert isinstance(quote, QuoteView)
     assert (quote.text, quote.html, quote.sender_id) == (
         "so *it* is",
         "<p>so <em>it</em> is</p>",
@@ -125,8 +131,120 @@ async def test_private_words_stay_with_those_who_can_read_them(scene: Scene, seq
     again = await post_message(actor=scene.admin, channel_id=insider, text="", forward_id=told.message_id, wait=True)
     assert again.message is not None
     (view,) = await queries.views([again.message])
-    assert isinstance(view.quote, Quote)
+    assert isinstance(view.quote, QuoteView)
     assert view.quote.message_id == str(secret.message_id)
+
+
+def upload(scene: Scene, role: str, name: str = "note.txt") -> int:
+    actor = scene.team.actor(role)
+    made = files.begin_upload(actor=actor, workspace_id=scene.team.id, name=name, size=4)
+    files.append_bytes(actor=actor, file_id=made.pk, offset=0, data=b"note")
+    return made.pk
+
+
+async def readers(scene: Scene, file_id: int) -> str:
+    """Who may have it now, and gets it."""
+
+    def ask() -> str:
+        found = []
+        for role in ("owner", "admin", "member", "guest"):
+            with contextlib.suppress(NotFoundError):
+                file = file_queries.readable(actor=scene.team.actor(role), file_id=file_id)
+                assert b"".join(file_queries.content(file, parts.ORIGINAL)) == b"note"
+                found.append(role)
+        return " ".join(found)
+
+    return await threads.read(ask)
+
+
+async def deleted(scene: Scene, channel_id: int, message_id: int, *, times: int = 1) -> None:
+    """With what follows of it, which may come more than once."""
+    await delete_message(actor=scene.owner, message_id=message_id, wait=True)
+    for _ in range(times):
+        await attaching.withdraw_files(places=[(streams.channel(channel_id), await seq_of(channel_id))])
+
+
+async def with_guest(scene: Scene) -> int:
+    def make() -> int:
+        people = [scene.team.user_id("guest")]
+        return open_dm(actor=scene.member, workspace_id=scene.team.id, user_ids=people)[0].pk
+
+    return await threads.read(make)
+
+
+async def test_a_forward_carries_its_files(scene: Scene, sequencing: Any) -> None:
+    """Each of the messages that show a file lets its channel read it, and the last that goes takes it along."""
+    dm, file_id = await with_guest(scene), await threads.read(lambda: upload(scene, "member"))
+    original = await post_message(actor=scene.member, channel_id=scene.public, text="", file_ids=[file_id], wait=True)
+    assert await readers(scene, file_id) == "owner admin member"
+    told = await post_message(actor=scene.member, channel_id=dm, text="see", forward_id=original.message_id, wait=True)
+    again = await post_message(
+        actor=scene.member, channel_id=scene.private, text="", forward_id=original.message_id, wait=True
+    )
+    view = await queries.message(actor=scene.guest, message_id=told.message_id)
+    assert isinstance(view.quote, QuoteView)
+    assert [(file.id, file.name, file.size) for file in view.quote.files] == [(str(file_id), "note.txt", 4)]
+    assert view.files == []
+    assert await readers(scene, file_id) == "owner admin member guest"
+    listed = await threads.read(lambda: file_queries.of_channel(actor=scene.guest, channel_id=dm))
+    assert [(row.pk, row.channel_id, row.message_id) for row in listed.results] == [(file_id, dm, told.message_id)]
+    await deleted(scene, scene.public, original.message_id, times=2)
+    assert await readers(scene, file_id) == "owner admin member guest"
+    listed = await threads.read(lambda: file_queries.of_channel(actor=scene.owner, channel_id=scene.public))
+    assert listed.results == []
+    with pytest.raises(NotFoundError):
+        await post_message(actor=scene.member, channel_id=scene.private, text="", forward_id=original.message_id)
+    await delete_message(actor=scene.member, message_id=told.message_id, wait=True)
+    await attaching.withdraw_files(places=[(streams.channel(dm), await seq_of(dm))])
+    assert await readers(scene, file_id) == "owner admin member"
+    await deleted(scene, scene.private, again.message_id)
+    assert await readers(scene, file_id) == ""
+    assert not await threads.read(Forward.objects.exists)
+
+
+async def test_a_forward_of_files_that_is_refused_opens_nothing(scene: Scene, sequencing: Any) -> None:
+    dm, file_id = await with_guest(scene), await threads.read(lambda: upload(scene, "member"))
+    secret = await post_message(actor=scene.member, channel_id=scene.private, text="", file_ids=[file_id], wait=True)
+    before = await readers(scene, file_id)
+    assert "guest" not in before
+    for role, channel_id, refusal in (
+        ("member", dm, ForbiddenError),
+        ("member", scene.public, ForbiddenError),
+        ("guest", dm, NotFoundError),
+        ("guest", scene.theirs, NotFoundError),
+        ("admin", scene.theirs, ForbiddenError),
+    ):
+        with pytest.raises(refusal):
+            await post_message(actor=getattr(scene, role), channel_id=channel_id, text="", forward_id=secret.message_id)
+    with pytest.raises(InvalidError):
+        await post_message(actor=scene.guest, channel_id=dm, text="", file_ids=[file_id])
+    assert await readers(scene, file_id) == before
+    assert not await threads.read(Forward.objects.exists)
+
+
+async def test_a_repeated_forward_is_one(scene: Scene, sequencing: Any) -> None:
+    dm, file_id = await with_guest(scene), await threads.read(lambda: upload(scene, "member"))
+    original = await post_message(actor=scene.member, channel_id=scene.public, text="", file_ids=[file_id], wait=True)
+
+    async def forward() -> int:
+        posted = await post_message(
+            actor=scene.member,
+            channel_id=dm,
+            text="",
+            forward_id=original.message_id,
+            client_msg_id="once",
+            wait=True,
+        )
+        return posted.message_id
+
+    told = await forward()
+    assert await forward() == told
+    assert await threads.read(lambda: [row.message_id for row in Forward.objects.all()]) == [told]
+    await delete_message(actor=scene.member, message_id=told, wait=True)
+    await attaching.withdraw_files(places=[(streams.channel(dm), await seq_of(dm))])
+    assert await forward() == told, "of what was deleted nothing comes back"
+    assert await readers(scene, file_id) == "owner admin member"
+    assert not await threads.read(Forward.objects.exists)
 
 
 async def test_the_timeline_tells_what_happened_between(scene: Scene, sequencing: Any) -> None:

@@ -6,6 +6,7 @@ import { labelOf, nameOf, state } from "../state/store";
 import { date, full } from "../text/time";
 import { Avatar } from "./Avatar";
 import { MessageBody } from "./MessageBody";
+import { MessageFiles } from "./MessageFiles";
 
 /** A forwarded message. Its link works only for who can see where it was said. */
 export function QuoteCard(props: { quote: Quote; workspaceId: Id }): JSX.Element {
@@ -24,6 +25,9 @@ export function QuoteCard(props: { quote: Quote; workspaceId: Id }): JSX.Element
         <strong>{name()}</strong>
       </header>
       <MessageBody message={{ text: props.quote.text, html: props.quote.html, mentions: [] }} />
+      <Show when={props.quote.files?.length ? props.quote.files : null}>
+        {(files) => <MessageFiles files={files()} />}
+      </Show>
       <footer class="muted">
         <Show when={channel()}>
           {(found) => <>{t("Said in {channel} · ", { channel: labelOf(found()) })}</>}

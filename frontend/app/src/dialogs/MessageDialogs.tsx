@@ -25,6 +25,9 @@ export function Quoted(props: { message: Message }): JSX.Element {
       <div>
         <strong>{name()}</strong>
         <MessageBody message={props.message} />
+        <Show when={props.message.files?.length}>
+          <p class="muted">{props.message.files?.map((file) => file.name).join(", ")}</p>
+        </Show>
       </div>
     </blockquote>
   );
