@@ -73,6 +73,7 @@ class UserOut(serializers.Serializer[Any]):
     timezone_automatic = serializers.BooleanField(help_text="The client keeps it as the browser has it.")
     language = serializers.CharField(allow_blank=True, help_text='"" when it is not known.')
     language_automatic = serializers.BooleanField(help_text="The client keeps it as the browser has it.")
+    toured = serializers.BooleanField(help_text="Was shown around the page.")
     status = StatusOut(allow_null=True)
 
 

@@ -43,6 +43,7 @@ class User(AbstractBaseUser):
     timezone_automatic = models.BooleanField(default=True)  # the client keeps it as the browser has it
     language = models.CharField(max_length=LANGUAGE_MAX, blank=True, default="")  # of settings.LANGUAGES; "": not known
     language_automatic = models.BooleanField(default=True)
+    toured = models.BooleanField(default=False)  # was shown around: once, whatever the device
     status_emoji = models.CharField(max_length=STATUS_EMOJI_MAX, blank=True, default="")
     status_text = models.CharField(max_length=STATUS_TEXT_MAX, blank=True, default="")
     status_expires_at = models.DateTimeField(null=True)

@@ -241,6 +241,7 @@ def present_user(user: User, *, private: bool = False) -> dict[str, Any]:
         "language": user.language,
         "language_automatic": user.language_automatic,
         "timezone_automatic": user.timezone_automatic,
+        "toured": user.toured,
     }
 
 

@@ -30,6 +30,7 @@ class MePatchIn(serializers.Serializer[Any]):
     language_automatic = serializers.BooleanField(required=False)
     timezone = Text(max_length=TIMEZONE_MAX, required=False)
     timezone_automatic = serializers.BooleanField(required=False)
+    toured = serializers.BooleanField(required=False)
 
 
 class WorkspaceIn(serializers.Serializer[Any]):

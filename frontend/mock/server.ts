@@ -41,6 +41,7 @@ const me = {
   email: "ada@example.org",
   is_bot: false,
   created_at: Date.now() - 90 * DAY,
+  toured: true,
 };
 
 function streamOf(name: string): Stream {

@@ -52,16 +52,19 @@ class Window:
         context = await browser.new_context(base_url=base_url, **options)  # type: ignore[arg-type]  # Playwright's own
         context.set_default_timeout(DEADLINE_MS)
         window = cls(base_url, context, await context.new_page())
-        window._watch()
+        await window._watch()
         return window
 
     async def reopen(self) -> None:
         """Closes the tab and opens another one."""
         await self.page.close()
         self.page = await self.context.new_page()
-        self._watch()
+        await self._watch()
 
-    def _watch(self) -> None:
+    async def _watch(self) -> None:
+        # Whoever is new skips the tour, by a click that moves neither the pointer nor the focus.
+        skip = self.page.get_by_test_id("tour-skip")
+        await self.page.add_locator_handler(skip, lambda found: found.dispatch_event("click"))
         self.page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.on(

@@ -131,6 +131,7 @@ REST: list[tuple[str, str, str, Any, set[str]]] = [
     ("bob", "PATCH", "/v1/me", {"timezone": "Mars/Olympus"}, {"invalid"}),
     ("bob", "PATCH", "/v1/me", {"language": "tlh"}, {"invalid"}),
     ("bob", "PATCH", "/v1/me", {"language_automatic": "perhaps"}, {"invalid"}),
+    ("bob", "PATCH", "/v1/me", {"toured": "perhaps"}, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence", None, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence?ids=" + ",".join(["1"] * 201), None, {"invalid"}),
     ("bob", "GET", "/v1/workspaces/{W}/presence?ids=" + "9" * 400, None, {"invalid"}),

@@ -7,6 +7,7 @@ from apps.accounts.actions.people import (
     change_name,
     change_status,
     clear_status,
+    mark_toured,
     sign_in,
     sign_up,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "clear_status",
     "create_bot",
     "issue_bot_token",
+    "mark_toured",
     "note_seen",
     "open_api_session",
     "open_browser_session",

@@ -123,6 +123,15 @@ def change_locale(
     return user
 
 
+def mark_toured(*, actor: Principal, toured: bool) -> User:
+    """Raises ForbiddenError."""
+    require_person(actor)
+    user = User.objects.get(id=actor.user_id)
+    user.toured = toured
+    user.save(update_fields=["toured"])
+    return user
+
+
 def change_status(*, actor: Principal, emoji: str, text: str, expires_at: datetime | None) -> User:
     """`emoji` is one that was checked, or "". Inside a transaction. Raises InvalidError, ForbiddenError."""
     require_scope(actor, "status:write")

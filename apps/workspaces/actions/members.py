@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError, transaction
 
-from apps.accounts.actions import change_locale, revoke_bot_tokens
+from apps.accounts.actions import change_locale, mark_toured, revoke_bot_tokens
 from apps.accounts.actions import change_name as change_account_name
 from apps.accounts.models import User
 from apps.accounts.principal import Principal
@@ -136,6 +136,7 @@ def update_profile(
     language_automatic: bool | None = None,
     timezone: str | None = None,
     timezone_automatic: bool | None = None,
+    toured: bool | None = None,
 ) -> User:
     """Several changes of one's own account, all of them or none. Raises InvalidError, ForbiddenError."""
     place = (language, language_automatic, timezone, timezone_automatic)
@@ -151,6 +152,8 @@ def update_profile(
             if any(value is not None for value in place)
             else None
         )
+        if toured is not None:
+            user = mark_toured(actor=actor, toured=toured)
         if name is not None or user is None:
             user = change_name(actor=actor, name=name or "")
     return user

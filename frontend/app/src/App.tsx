@@ -24,10 +24,12 @@ import { showFavicon } from "./state/favicon";
 import { watchGestures } from "./state/gestures";
 import { onKeyDown } from "./state/keys";
 import { keep, kept } from "./state/local";
+import { offer } from "./state/notify";
 import { startPresence } from "./state/presence";
 import { threadsUnread, waitingIn } from "./state/reads";
 import { start } from "./state/session";
 import { state, titleOf } from "./state/store";
+import { beginTour, tourStep } from "./state/tour";
 import { dialog, drawer, emojiRequest, isPhone, openDialog, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
 import { startWorker } from "./state/worker";
@@ -45,6 +47,7 @@ const Dialogs = lazy(() => import("./dialogs/Dialogs"));
 const ProfileCard = lazy(() => import("./components/ProfileCard"));
 const EmojiPicker = lazy(() => import("./components/EmojiPicker"));
 const SearchView = lazy(() => import("./components/SearchView"));
+const Tour = lazy(() => import("./components/Tour"));
 const FirstRun = lazy(() => import("./dialogs/FirstRun"));
 
 export function App(): JSX.Element {
@@ -121,6 +124,13 @@ export function App(): JSX.Element {
     showFavicon(badges, unread);
   });
 
+  // Whoever comes for the first time, and sees a channel with nothing else that asks for them, is shown around.
+  createEffect(() => {
+    const id = workspaceId();
+    if (state.me?.toured !== false || state.connection.name !== "open" || offer() || dialog()) return;
+    if (id && state.loaded[id] && route().view === "channel") void untrack(beginTour);
+  });
+
   // On a phone the way back closes what lies over the page before it leaves the page.
   createEffect(
     on(
@@ -140,6 +150,15 @@ export function App(): JSX.Element {
       </a>
       <Banner />
       <PushOffer />
+      <Show
+        when={
+          tourStep() !== null && !offer() && route().view === "channel" && !route().thread && !route().canvas
+        }
+      >
+        <Suspense>
+          <Tour />
+        </Suspense>
+      </Show>
       <Switch fallback={<Splash />}>
         <Match when={state.boot === "error"}>
           <main class="full empty" id="main">

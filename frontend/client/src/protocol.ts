@@ -24,6 +24,7 @@ export interface User {
   timezone_automatic?: boolean;
   language?: string;
   language_automatic?: boolean;
+  toured?: boolean;
 }
 
 export type PresenceKind = "online" | "away" | "offline";

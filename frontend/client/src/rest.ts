@@ -83,6 +83,7 @@ export class RestClient {
       language_automatic?: boolean;
       timezone?: string;
       timezone_automatic?: boolean;
+      toured?: boolean;
     }) => this.patch<User>("/v1/me", body),
     setStatus: (body: Partial<Status>) => this.write<{ status: Status | null }>("/v1/me/status", body),
     clearStatus: () => this.remove("/v1/me/status"),

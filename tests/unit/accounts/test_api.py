@@ -31,6 +31,7 @@ def test_sign_up_refresh_and_sign_out(rest):
         "timezone_automatic": True,
         "language": "",
         "language_automatic": True,
+        "toured": False,
         "status": None,
     }
     renewed = post(rest, "/v1/auth/token/refresh", {"refresh": made.json()["refresh"]}).json()
@@ -38,6 +39,13 @@ def test_sign_up_refresh_and_sign_out(rest):
     assert rest.get("/v1/me").json()["name"] == "Ann"
     assert rest.post("/v1/auth/signout").status_code == 204
     assert rest.get("/v1/me").status_code == 401
+
+
+def test_the_tour_is_shown_once_on_all_devices_together(rest, ann):
+    shown = signed_in(ann).patch("/v1/me", {"toured": True}, format="json")
+    assert (shown.status_code, shown.json()["toured"], shown.json()["name"]) == (200, True, ann.name)
+    assert post(rest, "/v1/auth/signup", SIGN_UP | {"email": "new@example.com"}).json()["user"]["toured"] is False
+    assert User.objects.get(pk=ann.pk).toured
 
 
 def test_a_token_for_a_password(rest, ann):

@@ -3,6 +3,7 @@ import { href, navigate, route } from "../router";
 import { inOrder } from "./desk";
 import { markAllRead, markReadByHand, unreadOf } from "./reads";
 import { closeSearch, openSearch } from "./search";
+import { setTourStep, tourStep } from "./tour";
 import { dialog, drawer, editing, emojiRequest, openDialog, setDrawer, setEditing } from "./ui";
 import { closeThread, goTo } from "./verbs";
 
@@ -109,6 +110,7 @@ export function onKeyDown(event: KeyboardEvent): void {
     if (workspace) void markAllRead(workspace);
   } else if (event.key === "Escape") {
     if (editing()) setEditing(null);
+    else if (tourStep() !== null) setTourStep(null);
     else if (drawer()) setDrawer(false);
     else if (route().view === "search") closeSearch();
     else if (route().thread) closeThread();
