@@ -46,12 +46,13 @@ class Window:
     context: BrowserContext
     page: Page
     faults: list[str] = field(default_factory=list)
+    tour: bool = False
 
     @classmethod
-    async def open(cls, browser: Browser, base_url: str, **options: object) -> "Window":
+    async def open(cls, browser: Browser, base_url: str, *, tour: bool = False, **options: object) -> "Window":
         context = await browser.new_context(base_url=base_url, **options)  # type: ignore[arg-type]  # Playwright's own
         context.set_default_timeout(DEADLINE_MS)
-        window = cls(base_url, context, await context.new_page())
+        window = cls(base_url, context, await context.new_page(), tour=tour)
         await window._watch()
         return window
 
@@ -62,9 +63,10 @@ class Window:
         await self._watch()
 
     async def _watch(self) -> None:
-        # Whoever is new skips the tour, by a click that moves neither the pointer nor the focus.
-        skip = self.page.get_by_test_id("tour-skip")
-        await self.page.add_locator_handler(skip, lambda found: found.dispatch_event("click"))
+        if not self.tour:
+            # Whoever is new skips it, by a click that moves neither the pointer nor the focus.
+            skip = self.page.get_by_test_id("tour-skip")
+            await self.page.add_locator_handler(skip, lambda found: found.dispatch_event("click"))
         self.page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.on(

@@ -38,6 +38,29 @@ async def _two(browser: Browser, product: Product) -> tuple[Window, Window]:
     return ann, bob
 
 
+async def test_who_is_new_is_shown_around_once_and_can_write_meanwhile(browser: Browser, product: Product) -> None:
+    ann = await Window.open(browser, product.url, tour=True)
+    await ann.sign_up("Ann Archer", f"ann-{secrets.token_hex(4)}@example.com")
+    await ann.create_workspace("Tea Makers")
+    tour = ann.page.get_by_test_id("tour")
+    await expect(tour).to_contain_text("1 of 3")
+    await ann.say("Is it on?")
+    await ann.sees("Is it on?")
+    await tour.get_by_role("button", name="Next").press("ArrowRight")
+    await expect(tour).to_contain_text("2 of 3")
+    await tour.get_by_role("button", name="Next").press("Enter")
+    await expect(tour).to_contain_text("3 of 3")
+    await ann.page.keyboard.press("Escape")
+    await expect(tour).to_have_count(0)
+    await expect(ann.page.get_by_test_id("composer-channel")).to_be_focused()
+
+    await ann.page.reload()
+    await ann.sees("Is it on?")
+    await expect(tour).to_have_count(0)
+    assert ann.faults == []
+    await ann.context.close()
+
+
 async def test_two_people_meet_and_talk(browser: Browser, product: Product) -> None:
     ann, bob = await _two(browser, product)
     await ann.create_channel("kettle")
