@@ -49,10 +49,10 @@ class Window:
     tour: bool = False
 
     @classmethod
-    async def open(cls, browser: Browser, base_url: str, *, tour: bool = False, **options: object) -> "Window":
+    async def open(cls, browser: Browser, base_url: str, *, tour: object = False, **options: object) -> "Window":
         context = await browser.new_context(base_url=base_url, **options)  # type: ignore[arg-type]  # Playwright's own
         context.set_default_timeout(DEADLINE_MS)
-        window = cls(base_url, context, await context.new_page(), tour=tour)
+        window = cls(base_url, context, await context.new_page(), tour=bool(tour))
         await window._watch()
         return window
 
