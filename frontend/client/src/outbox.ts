@@ -10,6 +10,8 @@ export interface OutboxEntry {
   also_in_channel?: boolean;
   /** Complete uploads that come along. */
   file_ids?: Id[];
+  /** What they are called, for who waits to see it; it stays here. */
+  file_names?: string[];
   created_at: number;
   /** Whether it may have reached the server already: then it goes out marked as a repetition. */
   tried: boolean;

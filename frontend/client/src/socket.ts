@@ -104,6 +104,7 @@ export interface OutgoingMessage {
   also_in_channel?: boolean;
   /** Complete uploads that come along. */
   file_ids?: Id[];
+  file_names?: string[];
   client_msg_id?: string;
 }
 

@@ -6,6 +6,7 @@ import pytest
 
 from apps.accounts.principal import Principal
 from apps.conversations.actions.membership import leave_channel
+from apps.conversations.actions.update_channel import archive_channel, unarchive_channel
 from apps.core import threads
 from apps.core.clock import now_ms
 from apps.core.errors import AppError, ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -136,6 +137,50 @@ async def test_a_scheduled_message_can_be_changed_sent_and_cancelled(scene: Scen
     page = await messages.history(actor=scene.owner, channel_id=scene.public)
     assert [view.text for view in page.results] == ["changed"]
     assert await count(Scheduled) == 0
+
+
+async def test_a_scheduled_reply_is_shown_in_the_channel_as_well(scene: Scene, sequencing: Any) -> None:
+    member = scene.member
+    parent = await post_message(actor=scene.owner, channel_id=scene.public, text="question", wait=True)
+    for also in (True, False):
+        await desk.schedule_message(
+            actor=member,
+            channel_id=scene.public,
+            text=f"answer {also}",
+            at=now_ms() + HOUR,
+            thread_id=parent.message_id,
+            also_in_channel=also,
+        )
+    items = await queries.scheduled(actor=member, workspace_id=scene.team.id)
+    assert [item.also_in_channel for item in items] == [True, False]
+    await past(Scheduled)
+    await desk.sweep()
+    page = await messages.history(actor=scene.owner, channel_id=scene.public)
+    assert [view.text for view in page.results] == ["answer True", "question"]
+    replies = await messages.replies(actor=scene.owner, message_id=parent.message_id)
+    assert {(view.text, view.also_in_channel) for view in replies.results} == {
+        ("answer True", True),
+        ("answer False", False),
+    }
+
+
+async def test_a_channel_that_is_archived_meanwhile_is_said(scene: Scene, sequencing: Any) -> None:
+    """It waits with its reason, its author is told, and once the channel is open again it can be sent."""
+    member = scene.member
+    row = await desk.schedule_message(actor=member, channel_id=scene.public, text="late", at=now_ms() + HOUR)
+    await threads.read(lambda: archive_channel(actor=scene.owner, channel_id=scene.public))
+    await past(Scheduled)
+    await desk.sweep()
+    (item,) = await queries.scheduled(actor=member, workspace_id=scene.team.id)
+    assert item.problem
+    assert await told(member.user_id) == ["scheduled.changed", "scheduled.changed"]
+    with pytest.raises(AppError):
+        await desk.send_now(actor=member, scheduled_id=row.id)
+    assert await count(Scheduled) == 1
+    await threads.read(lambda: unarchive_channel(actor=scene.owner, channel_id=scene.public))
+    await desk.send_now(actor=member, scheduled_id=row.id)
+    page = await messages.history(actor=scene.owner, channel_id=scene.public)
+    assert [view.text for view in page.results] == ["late"]
 
 
 async def test_what_can_not_be_sent_says_why(scene: Scene, sequencing: Any) -> None:

@@ -271,9 +271,7 @@ function Foot(props: { channel: Channel }): JSX.Element {
                 openDialog({ name: "schedule", channelId: id, threadId: null, text, sent })
               }
               autofocus={!isPhone() && route().thread === null && dialog() === null}
-              onSubmit={(text, file_ids) =>
-                sendMessage({ channel_id: id, text, ...(file_ids ? { file_ids } : {}) })
-              }
+              onSubmit={(text, files) => sendMessage({ channel_id: id, text, ...files })}
               onEditLast={editLast}
               footer={<TypingLine workspaceId={props.channel.workspace_id} channelId={id} />}
             />

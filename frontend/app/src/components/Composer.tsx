@@ -11,7 +11,7 @@ import { myId, state } from "../state/store";
 import { explain, toast } from "../state/toasts";
 import { composeRich, pickEmoji, setComposeRich, undoSeconds } from "../state/ui";
 import { flushHeld, holdSend } from "../state/undo";
-import { createUploads } from "../state/uploads";
+import { type CarriedFiles, createUploads } from "../state/uploads";
 import { allEmoji, findEmoji, loadEmoji, usedEmoji } from "../text/emoji";
 import { Attachments } from "./Attachments";
 import { Avatar } from "./Avatar";
@@ -41,7 +41,7 @@ export interface ComposerProps {
   initial?: string;
   autofocus?: boolean;
   footer?: JSX.Element;
-  onSubmit: (text: string, fileIds?: Id[]) => undefined | boolean | void | Promise<void>;
+  onSubmit: (text: string, files?: CarriedFiles) => undefined | boolean | void | Promise<void>;
   onCancel?: () => void;
   onEditLast?: () => void;
 }
@@ -87,7 +87,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   const postFiles = (value: string) => {
     if (!uploads.ready()) return;
     // Over the outbox, as every message: without a connection it goes when there is one.
-    if (props.onSubmit(value, uploads.ids()) === false) return;
+    if (props.onSubmit(value, uploads.carried()) === false) return;
     uploads.clear();
     typedAndSent(props.channelId, props.threadId);
     cleared();

@@ -1,6 +1,6 @@
 import { DropdownMenu } from "@kobalte/core/dropdown-menu";
-import type { Id, Message } from "@slackclone/client";
-import { createSignal, type JSX, Show } from "solid-js";
+import type { Id, Message, OutboxEntry } from "@slackclone/client";
+import { createSignal, For, type JSX, Show } from "solid-js";
 import { t, tn } from "../i18n";
 import { follow, href } from "../router";
 import { toggleSaved } from "../state/desk";
@@ -369,6 +369,27 @@ function Toolbar(props: {
   );
 }
 
+function PendingFiles(props: { entry: OutboxEntry }): JSX.Element {
+  const count = () => props.entry.file_ids?.length ?? 0;
+  return (
+    <Show when={count() > 0}>
+      <ul class="pending-files" aria-label={t("Files to send")} data-testid="pending-files">
+        <For
+          each={props.entry.file_names ?? []}
+          fallback={<li>{tn("{count} file", "{count} files", count())}</li>}
+        >
+          {(name) => (
+            <li dir="auto">
+              <Icon name="paperclip" size={13} />
+              {name}
+            </li>
+          )}
+        </For>
+      </ul>
+    </Show>
+  );
+}
+
 export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
   const pending = () => state.pending[props.id];
   return (
@@ -393,9 +414,12 @@ export function PendingRow(props: { id: string; head: boolean }): JSX.Element {
                 <span class="message-time">{clock(found().entry.created_at)}</span>
               </header>
             </Show>
-            <div class="message-body message-body-plain" dir="auto">
-              {found().entry.text}
-            </div>
+            <Show when={found().entry.text}>
+              <div class="message-body message-body-plain" dir="auto">
+                {found().entry.text}
+              </div>
+            </Show>
+            <PendingFiles entry={found().entry} />
             <Show
               when={found().state === "failed"}
               fallback={

@@ -203,13 +203,13 @@ export function ThreadPane(props: { parentId: Id; channelId: Id; onBackLabel: st
             openDialog({ name: "schedule", channelId: props.channelId, threadId: props.parentId, text, sent })
           }
           autofocus
-          onSubmit={(text, file_ids) => {
+          onSubmit={(text, files) => {
             stuck = true;
             const sent = sendMessage({
               channel_id: props.channelId,
               text,
               thread_id: props.parentId,
-              ...(file_ids ? { file_ids } : {}),
+              ...files,
               ...(alsoInChannel() ? { also_in_channel: true } : {}),
             });
             if (sent) setAlsoInChannel(false);

@@ -24,6 +24,11 @@ export interface Item {
 let nextKey = 1;
 
 /** The files that a composer will send. They are uploaded at once, piece by piece, and go on after a failure where they stood. */
+export interface CarriedFiles {
+  file_ids: Id[];
+  file_names: string[];
+}
+
 export function createUploads(workspaceId: () => Id) {
   const [items, setItems] = createStore<Item[]>([]);
   const running = new Map<number, AbortController>();
@@ -115,7 +120,11 @@ export function createUploads(workspaceId: () => Id) {
       forget(key);
     },
     ready: () => items.length > 0 && items.every((item) => item.state === "ready"),
-    ids: () => items.map((item) => item.id).filter((id): id is Id => id !== null),
+    /** What a message says of them. */
+    carried: (): CarriedFiles => ({
+      file_ids: items.map((item) => item.id).filter((id): id is Id => id !== null),
+      file_names: items.map((item) => item.name),
+    }),
     /** They are a message's now. */
     clear(): void {
       for (const { key } of [...items]) forget(key);

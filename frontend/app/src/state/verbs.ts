@@ -17,6 +17,7 @@ export function sendMessage(message: {
   thread_id?: Id;
   also_in_channel?: boolean;
   file_ids?: Id[];
+  file_names?: string[];
 }): boolean {
   try {
     socket.send(message);
