@@ -630,6 +630,23 @@ describe("outbox", () => {
     },
   );
 
+  test("files without words: their names wait here, fail, are tried again and go without them", async () => {
+    const made = await opened();
+    const files = { file_ids: ["7"], file_names: ["note.txt"] };
+    const id = made.send({ channel_id: "1", text: "", ...files });
+    expect(made.outbox).toMatchObject([files]);
+    latest().say({ t: "error", id: latest().frames("send")[0]?.id ?? 0, code: "invalid", detail: "no" });
+    expect(made.outbox).toMatchObject([{ ...files, failed: { detail: "no" } }]);
+    made.retry(id);
+    expect(latest().frames("send")).toHaveLength(2);
+    for (const frame of latest().frames("send")) {
+      expect(frame).toMatchObject({ text: "", file_ids: ["7"] });
+      expect(frame).not.toHaveProperty("file_names");
+    }
+    made.discard(id);
+    expect(made.outbox).toEqual([]);
+  });
+
   test("a message longer than a frame never leaves", async () => {
     const made = await opened();
     const failed: OutboxEntry[] = [];
