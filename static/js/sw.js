@@ -3,6 +3,8 @@
    what the client consists of: another client is another worker. No answer of the API is ever kept here: what a person has
    read is kept by the page, for that person alone (frontend/app/src/state/offline.ts). */
 
+// A push that says nothing itself shows the product's name, which is the same in every language.
+const APP = "slackclone";
 const { version, page, files } = self.SHELL;
 const PREFIX = "slackclone-shell-";
 const CACHE = PREFIX + version;
@@ -98,13 +100,13 @@ self.addEventListener("push", (event) => {
   try {
     push = event.data.json();
   } catch {
-    push = { tag: "unknown", title: "New message", body: "", data: {} };
+    push = { tag: "unknown", title: "", body: "", data: {} };
   }
   event.waitUntil(push.close ? close(push.tag) : show(push));
 });
 
 async function show(push) {
-  await self.registration.showNotification(push.title || "New message", {
+  await self.registration.showNotification(push.title || APP, {
     body: push.body,
     tag: push.tag,
     icon: "/static/img/icon-192.png",
