@@ -12,7 +12,7 @@ from apps.accounts.sizes import EMAIL_MAX
 from apps.accounts.sizes import NAME_MAX as ACCOUNT_NAME_MAX
 from apps.core.errors import AppError, ConflictError
 from apps.workspaces import policies
-from apps.workspaces.roles import Role
+from apps.workspaces.roles import Role, Who
 from apps.workspaces.sizes import NAME_MAX as WORKSPACE_NAME_MAX
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ LIFETIMES = (
     (60 * _DAY, _("60 days")),
 )
 KINDS = (("public", _("Public: everybody finds it and may join")), ("private", _("Private: only who is added sees it")))
+WHO = ((Who.MEMBERS, _("Everybody but guests")), (Who.ADMINS, _("Owners and admins")))
 SCOPE_TEXTS = {
     "messages:read": _("read and follow its channels and the public ones"),
     "messages:write": _("post, edit and delete its own messages"),
@@ -84,6 +85,11 @@ class ConsoleForm(forms.Form):
 
 class RenameForm(ConsoleForm):
     name = _line(_("Name"), max_length=WORKSPACE_NAME_MAX)
+
+
+class PoliciesForm(ConsoleForm):
+    emoji_by = forms.ChoiceField(label=_("Who may add emoji"), choices=WHO)
+    groups_by = forms.ChoiceField(label=_("Who may make groups"), choices=WHO)
 
 
 class InviteForm(ConsoleForm):

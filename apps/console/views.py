@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -223,6 +224,11 @@ class OverviewView(ConsoleView):
         return {
             "overview": queries.overview(self.workspace_id),
             "form": self.form_or(forms.RenameForm(initial={"name": self.me.workspace.name})),
+            "policies": self.form_or(
+                forms.PoliciesForm(
+                    initial={"emoji_by": self.me.workspace.emoji_by, "groups_by": self.me.workspace.groups_by}
+                )
+            ),
         }
 
     def rename(self) -> HttpResponse:
@@ -232,7 +238,17 @@ class OverviewView(ConsoleView):
         )
         return self.back(f"The workspace is called {me.workspace.name} now.")
 
-    commands = {"rename": rename}
+    def change_policies(self) -> HttpResponse:
+        asked = self.filled(forms.PoliciesForm(self.request.POST)).cleaned_data
+        workspaces.change_policies(
+            actor=self.actor,
+            workspace_id=self.workspace_id,
+            emoji_by=asked["emoji_by"],
+            groups_by=asked["groups_by"],
+        )
+        return self.back(gettext("Who may do what is changed."))
+
+    commands = {"rename": rename, "policies": change_policies}
 
 
 class MembersView(ConsoleView):

@@ -64,6 +64,26 @@ def test_a_bad_name_is_told_at_its_field(owner, team, at, name):
     assert team.unchanged()
 
 
+def test_who_may_add_emoji_and_make_groups(owner, team, at):
+    html = page(owner.get(at("")))
+    assert re.findall(r'<option value="(\w+)" selected>', html) == ["members", "admins"]
+    asked = {"do": "policies", "emoji_by": "admins", "groups_by": "members"}
+    html = page(owner.post(at(""), asked, follow=True))
+    assert re.findall(r'<option value="(\w+)" selected>', html) == ["admins", "members"]
+    workspace = workspace_queries.membership(team.id, team.user_id("owner")).workspace
+    assert (workspace.emoji_by, workspace.groups_by) == ("admins", "members")
+    assert team.audit() == [("workspace.policies_changed", "")]
+
+
+@pytest.mark.parametrize("wrong", [{"emoji_by": "nobody"}, {"groups_by": ""}])
+def test_a_wrong_choice_of_who_may_is_told_at_its_field(owner, team, at, wrong):
+    asked = {"do": "policies", "emoji_by": "admins", "groups_by": "members"} | wrong
+    html = page(owner.post(at(""), asked), 400)
+    (field,) = wrong
+    assert f'id="id_{field}_error"' in html
+    assert team.unchanged()
+
+
 def test_counts(owner, team, at, bot):
     workspaces.deactivate_member(actor=team.actor("owner"), workspace_id=team.id, user_id=team.user_id("guest"))
     workspaces.create_invite(actor=team.actor("owner"), workspace_id=team.id)
