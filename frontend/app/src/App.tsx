@@ -32,6 +32,7 @@ import { state, titleOf } from "./state/store";
 import { beginTour, tourStep } from "./state/tour";
 import { dialog, drawer, emojiRequest, isPhone, openDialog, profileRequest, setDrawer } from "./state/ui";
 import { myChannels } from "./state/verbs";
+import { noteVisit } from "./state/visits";
 import { startWorker } from "./state/worker";
 import { setZone } from "./text/zone";
 
@@ -105,7 +106,9 @@ export function App(): JSX.Element {
     on([workspaceId, () => route().channel], ([id, channel]) => {
       if (!id) return;
       keep("workspace", id);
-      if (channel) keep(`channel:${id}`, channel);
+      if (!channel) return;
+      keep(`channel:${id}`, channel);
+      noteVisit(id, channel);
     }),
   );
 

@@ -3,11 +3,13 @@ import { createEffect, createMemo, createResource, createSignal, For, type JSX, 
 import { Avatar } from "../components/Avatar";
 import { ChannelGlyph } from "../components/ChannelGlyph";
 import { t } from "../i18n";
+import { route } from "../router";
 import { putChannel } from "../state/channels";
 import { unreadOf } from "../state/reads";
 import { isDirect, myId, partnersOf, state, titleOf } from "../state/store";
 import { toastError } from "../state/toasts";
 import { goTo, openDirect } from "../state/verbs";
+import { nextPlaces, visitsOf } from "../state/visits";
 import { rest } from "../state/wire";
 import { close, createDebounced, latestOf, Modal } from "./parts";
 
@@ -39,6 +41,16 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
         c.workspace_id === props.workspaceId &&
         (c.is_member || (q && !c.archived && latestOf(found, []).includes(c.id))),
     );
+    if (!q) {
+      const at = {
+        visits: visitsOf(props.workspaceId),
+        current: route().channel,
+        unread: (channel: Channel) => unreadOf(channel) > 0,
+      };
+      return nextPlaces(channels, at)
+        .slice(0, SHOWN)
+        .map((channel): Place => ({ kind: "channel", channel }));
+    }
     const ranked = channels
       .map((channel) => ({ channel, rank: rank(titleOf(channel), q) }))
       .filter((one) => one.rank >= 0)
@@ -49,7 +61,6 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
           (b.channel.last_message_at ?? 0) - (a.channel.last_message_at ?? 0),
       )
       .map(({ channel }): Place => ({ kind: "channel", channel }));
-    if (!q) return ranked.slice(0, SHOWN);
     const already = new Set(
       channels.filter((c) => c.kind === "dm").flatMap((channel) => partnersOf(channel)),
     );
@@ -167,7 +178,6 @@ export function Switcher(props: { workspaceId: Id }): JSX.Element {
 }
 
 function rank(title: string, query: string): number {
-  if (!query) return 0;
   const lower = title.toLowerCase();
   if (lower.startsWith(query)) return 0;
   if (lower.split(/[\s\-_.,]+/).some((word) => word.startsWith(query))) return 1;

@@ -197,7 +197,8 @@ export async function signedOut(): Promise<void> {
 export async function signOut(): Promise<void> {
   await rest.auth.signout();
   // The next person at this browser is not to find what this one wrote.
-  for (const prefix of [`outbox:${myId()}:`, `draft:${myId()}:`, `reads:${myId()}`]) forgetAll(prefix);
+  for (const prefix of [`outbox:${myId()}:`, `draft:${myId()}:`, `reads:${myId()}`, `visits:${myId()}:`])
+    forgetAll(prefix);
   forgetCanvases(myId());
   socket.close();
   await forgetEverything();
