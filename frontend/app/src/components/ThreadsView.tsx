@@ -1,8 +1,9 @@
 import type { Id } from "@slackclone/client";
-import { createEffect, For, type JSX, on, Show } from "solid-js";
+import { createEffect, createMemo, For, type JSX, on, Show } from "solid-js";
 import { t, tn } from "../i18n";
 import { route } from "../router";
 import { labelOf, state } from "../state/store";
+import { unreadFirst } from "../state/threads";
 import { loadFollowed } from "../state/timelines";
 import { now } from "../state/ui";
 import { openThreadOf, visitChannel } from "../state/verbs";
@@ -31,6 +32,13 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
       if (!state.channels[parent.channel_id]) void visitChannel(parent.channel_id);
     }
   });
+  const unread = (id: Id) => (state.threadReads[id]?.unread ?? 0) > 0;
+  /** What was unread since one came: it stays where it is, so that nothing jumps away while one reads. */
+  const wasUnread = createMemo<ReadonlySet<Id>>((known) => {
+    const ids = (followed()?.items ?? []).map((item) => item.parent.message_id);
+    return new Set(ids.filter((id) => known.has(id) || unread(id)));
+  }, new Set<Id>());
+  const items = createMemo(() => unreadFirst(followed()?.items ?? [], wasUnread()));
   return (
     <>
       <main class="main" id="main" aria-label={t("Threads")}>
@@ -38,17 +46,27 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
           <ViewTitle title={t("Threads")} />
         </ViewHead>
         <div class="threads-list" data-testid="threads-list">
+          <Show when={followed()?.status === "error"}>
+            <div class="empty" role="alert">
+              <p class="muted">{t("The threads could not be loaded.")}</p>
+              <button type="button" class="btn" onClick={() => void loadFollowed(props.workspaceId)}>
+                {t("Try again")}
+              </button>
+            </div>
+          </Show>
           <Show when={followed()?.status !== "loading"} fallback={<Skeleton rows={5} />}>
             <For
-              each={followed()?.items ?? []}
+              each={items()}
               fallback={
-                <div class="empty">
-                  <div class="empty-art">
-                    <Icon name="thread" size={34} />
+                <Show when={followed()?.status !== "error"}>
+                  <div class="empty">
+                    <div class="empty-art">
+                      <Icon name="thread" size={34} />
+                    </div>
+                    <h2>{t("No threads yet")}</h2>
+                    <p class="muted">{t("Threads that you start, answer or follow are gathered here.")}</p>
                   </div>
-                  <h2>{t("No threads yet")}</h2>
-                  <p class="muted">{t("Threads that you start, answer or follow are gathered here.")}</p>
-                </div>
+                </Show>
               }
             >
               {(item) => (
@@ -59,6 +77,9 @@ export function ThreadsView(props: { workspaceId: Id }): JSX.Element {
                   <header class="muted">
                     <Show when={state.channels[item.parent.channel_id]}>
                       {(channel) => labelOf(channel())}
+                    </Show>{" "}
+                    <Show when={unread(item.parent.message_id)}>
+                      <span class="tag tag-accent">{t("unread")}</span>
                     </Show>
                   </header>
                   <MessageRow id={item.parent.message_id} head inThread />
