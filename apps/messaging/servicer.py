@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import translation
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -37,6 +38,7 @@ CALLS_MAX = 2000
 _STREAMS_PER_CONNECTION = 200
 _FIRST_BATCH_S = 5.0
 _TOKENS_MAX = 10_000
+_LANGUAGES_CHARS_MAX = 100
 _TOKEN_CHARS_MAX = 4096
 
 STATUS: Mapping[str, grpc.StatusCode] = {
@@ -184,6 +186,7 @@ class Servicer:
     async def _unary(
         self, kind: type[Message], verb: Callable[[Principal, Any], Awaitable[Message]], body: bytes, context: Any
     ) -> bytes:
+        _speak(_metadata(context))
         try:
             async with asyncio.timeout(_deadline_s(context)):
                 actor = await self._tokens.principal(_metadata(context))
@@ -199,6 +202,7 @@ class Servicer:
     async def post_many(self, _requests: Any, context: Any) -> None:
         """Each post has DEADLINE_S, however long the stream lives."""
         metadata = _metadata(context)
+        _speak(metadata)
         lanes: dict[int, asyncio.Future[None]] = {}
 
         async def refused(error: AppError) -> pb.PostResponse:
@@ -307,6 +311,15 @@ class _Gateway:
 
 def _metadata(context: Any) -> Mapping[str, Any]:
     return dict(context.invocation_metadata())
+
+
+def _speak(metadata: Mapping[str, Any]) -> None:
+    """What is said to people is in the first language of `accept-language` that there is. For the call's own task."""
+    for wanted in str(metadata.get("accept-language", ""))[:_LANGUAGES_CHARS_MAX].split(","):
+        with contextlib.suppress(LookupError):
+            translation.activate(translation.get_supported_language_variant(wanted.partition(";")[0].strip()))
+            return
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 def _deadline_s(context: Any) -> float:

@@ -36,9 +36,11 @@ class Door:
     port: int
     channel: Any
     token: str = ""
+    language: str = ""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        known = {"authorization": self.token and f"Bearer {self.token}", "accept-language": self.language}
+        return tuple((key, value) for key, value in known.items() if value)
 
     async def call(self, method: str, request: Any, *, timeout: float | None = 10) -> Any:
         stub = self.channel.unary_unary(
@@ -165,6 +167,18 @@ async def test_a_revoked_token_ends_with_the_lease_also_within_a_stream(door: Do
     answer = await stream.read()
     assert (answer.tag, answer.problem.code) == (2, "unauthenticated")
     assert await texts(scene) == ["before", "before too"]
+
+
+async def test_an_error_is_said_in_the_language_of_the_call(door: Door, scene: Scene) -> None:
+    door.token, english = "unknown", "This token is not valid."
+    for language, wanted in (
+        ("de-AT, en;q=0.5", "Dieses Token ist nicht gültig."),
+        ("", english),
+        ("tlh, ;;, en", english),
+    ):
+        door.language = language
+        _, problem = await door.refused("Post", pb.PostRequest(channel_id=scene.public, text="x"))
+        assert (language, problem.detail) == (language, wanted)
 
 
 async def test_a_bot_does_what_its_scopes_allow(door: Door, scene: Scene) -> None:
