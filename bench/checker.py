@@ -87,10 +87,12 @@ def check(
     history: Sequence[Seen],
     *,
     since: Mapping[str, int] | None = None,
+    resynced: Mapping[str, Sequence[tuple[int, int]]] | None = None,
 ) -> Report:
     """`history` oldest first and whole; `readers` saw the channel live until it was drained.
 
     `since` says, by reader, the seq after which it follows the channel; without it, it starts with its first event.
+    `resynced` says, by reader, the (after, up to) that it was told to read from history: those it may lack.
 
     lost           acknowledged, but not in history
     unseen         in history, after the reader's start, but the reader did not see it
@@ -114,7 +116,8 @@ def check(
     for name, seen in readers.items():
         _order(report, name, seen)
         start = (since or {}).get(name, min((event.seq for event in seen), default=1) - 1)
-        _dense(report, name, [start, *(event.seq for event in seen)], "seqs missing")
+        told = {seq for after, upto in (resynced or {}).get(name, ()) for seq in range(after + 1, upto + 1)}
+        _dense(report, name, [start, *told, *(event.seq for event in seen)], "seqs missing")
         report.add(
             "divergent",
             name,
@@ -131,7 +134,11 @@ def check(
         report.add(
             "unseen",
             name,
-            [row.message_id for row in history if row.seq > start and row.message_id not in had],
+            [
+                row.message_id
+                for row in history
+                if row.seq > start and row.seq not in told and row.message_id not in had
+            ],
             "messages not seen",
         )
         in_history = {row.message_id for row in history}

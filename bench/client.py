@@ -121,10 +121,11 @@ class Counters:
 class SocketClient:
     """One session at `/v1/socket` that outlives its connections.
 
-    `events[stream]` holds what was delivered, in order, each seq once. `send` resolves when the message is durable; it
-    is repeated over reconnects under the same client_msg_id. `on_event` is called for each delivered event. With
-    `acknowledges` what came is acknowledged within ACK_EVERY_S, and at once what mentions the user. Hot channels are
-    pulled every PULL_EVERY_S.
+    `events[stream]` holds what was delivered, in order, each seq once; `followed[stream]` is where it began, and
+    `resynced[stream]` has the (after, up to) that it was told to read from history instead. `send` resolves when the
+    message is durable; it is repeated over reconnects under the same client_msg_id. `on_event` is called for each
+    delivered event. With `acknowledges` what came is acknowledged within ACK_EVERY_S, and at once what mentions the
+    user. Hot channels are pulled every PULL_EVERY_S.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class SocketClient:
         self.events: dict[str, list[Json]] = defaultdict(list)
         self.last: dict[str, int] = {}
         self.followed: dict[str, Json] = {}
+        self.resynced: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.gone: set[str] = set()
         self.denied: set[str] = set()
         self.errors: list[Json] = []
@@ -516,6 +518,7 @@ class SocketClient:
             self._refused(frame)
         elif kind == "resync":
             self.counters.resyncs += 1
+            self.resynced[frame["stream"]].append((self.last.get(frame["stream"], 0), frame["seq"]))
             self.last[frame["stream"]] = frame["seq"]
             self._ack_soon(frame["stream"])
             self._repairing.discard(frame["stream"])
@@ -559,7 +562,7 @@ class SocketClient:
 
     def _subscribed(self, frame: Json) -> None:
         for stream, state in frame["streams"].items():
-            self.followed[stream] = state
+            self.followed.setdefault(stream, state)
             # From now on: what came before the answer belongs to the past.
             self.last.setdefault(stream, state["seq"])
             if state["mode"] != self.modes.get(stream, "push"):

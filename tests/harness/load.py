@@ -92,7 +92,7 @@ class Talk:
 
     async def report(self, reader: Person) -> Report:
         history = await reader.history(self.channel_id)
-        return check(
+        report = check(
             self.operations,
             {
                 name: [Seen.of_event(event) for event in socket.events[self.stream]]
@@ -100,7 +100,12 @@ class Talk:
             },
             [Seen.of_message(message) for message in history],
             since={name: socket.followed[self.stream]["seq"] for name, socket in self.readers.items()},
+            resynced={name: socket.resynced[self.stream] for name, socket in self.readers.items()},
         )
+        if report.anomalies:
+            for name, socket in self.readers.items():
+                print(name, socket.state)
+        return report
 
 
 Disturbance = Callable[[Product, Talk], Coroutine[Any, Any, None]]

@@ -139,3 +139,13 @@ def test_what_a_reader_missed_before_its_first_event_counts_when_its_start_is_kn
     assert check(run.operations, run.readers, run.history, since={"bob": run.history[4].seq}).anomalies == []
     report = check(run.operations, run.readers, run.history, since={"bob": run.history[3].seq})
     assert report.counts == {"skipped": 1, "unseen": 1}
+
+
+def test_what_a_reader_was_told_to_read_from_history_it_may_lack_and_nothing_else() -> None:
+    run = clean()
+    before, after = run.history[8].seq, run.history[12].seq
+    run.readers["ann"] = [event for event in run.readers["ann"] if not before < event.seq <= after]
+    found = check(run.operations, run.readers, run.history, resynced={"ann": [(before, after)]})
+    assert not found.anomalies
+    short = check(run.operations, run.readers, run.history, resynced={"ann": [(before, after - 1)]})
+    assert {(anomaly.kind, anomaly.where) for anomaly in short.anomalies} == {("skipped", "ann"), ("unseen", "ann")}

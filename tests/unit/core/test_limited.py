@@ -1,9 +1,12 @@
 """A task over its limit is stopped in its thread, and what comes after it in that thread is not."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 
 from apps.core.limited import LimitedTask, Limits, limits
 from slackclone.celery import app
@@ -56,6 +59,24 @@ def test_what_comes_after_it_is_left_alone() -> None:
 
     assert in_thread(work) == [None]
     assert after == ["ran"]
+
+
+TRACED = """
+import sys
+from apps.core.limited import Limits
+with Limits().limit(60):
+    pass
+sys.setprofile(lambda *_: None)
+def begins(): return "begun"
+print(begins())
+"""
+
+
+def test_a_traced_call_begins_after_a_task() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", TRACED], cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert ran.stdout == "begun\n"
 
 
 def test_every_task_of_the_product_has_one() -> None:
