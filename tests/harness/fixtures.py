@@ -166,6 +166,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
+    reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+    if report.failed and reporter is not None:
+        # at once: the whole report comes at the end of a long run, or, when that is cut off, never
+        reporter.write_line(f"\nFAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)")
     if (
         report.when == "call"
         and report.failed
