@@ -81,4 +81,13 @@ async def test_what_is_ones_own_follows_to_every_window(
     await expect(phone.page.get_by_role("list", name="Work").get_by_test_id("sidebar-channel")).to_contain_text(
         "general"
     )
+
+    await desk.page.keyboard.press("Escape")
+
+    # and by hand: out of the section, and into it again
+    general = desk.page.get_by_test_id("sidebar-channel").filter(has_text="general")
+    for place in ("Channels", "Work"):
+        await general.drag_to(desk.page.get_by_role("button", name=place, exact=True))
+        moved = phone.page.get_by_role("list", name=place, exact=True).get_by_test_id("sidebar-channel")
+        await expect(moved.filter(has_text="general")).to_have_count(1)
     assert desk.faults + phone.faults == []

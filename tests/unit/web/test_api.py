@@ -25,6 +25,8 @@ def test_a_workspace_starts_with_its_channels(ann, heads):
         "created_at": made.json()["created_at"],
         "stream": f"w:{workspace_id}",
         "seq": 0,
+        "emoji_by": "members",
+        "groups_by": "admins",
     }
     assert channels_of(ann) == {"general", "random"}
     heads.seqs[f"w:{workspace_id}"] = 7

@@ -3,9 +3,18 @@ import type { Channel, Id } from "@slackclone/client";
 import { createMemo, createSignal, For, type JSX, Show } from "solid-js";
 import { t, tn } from "../i18n";
 import { follow, href, isShown, route } from "../router";
-import { arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
+import { arrange, arranged, dueReminders, hasDraft, layoutOf } from "../state/desk";
 import { keep, kept } from "../state/local";
 import { isMuted } from "../state/notify";
+import {
+  type Dragged,
+  dragged,
+  fits,
+  moveSection,
+  placeChannel,
+  setDragged,
+  type Target,
+} from "../state/placing";
 import { attempt, mine, setAway } from "../state/presence";
 import { badgeOf, threadsUnread, unreadOf, waitingIn } from "../state/reads";
 import { openSearch } from "../state/search";
@@ -249,14 +258,22 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
             </span>
           </Show>
         </button>
-        <Show when={lists().starred.length > 0}>
-          <Section title={t("Starred")} keepAs="starred" channels={lists().starred} empty="" actions={null} />
+        <Show when={lists().starred.length > 0 || isChannel(dragged())}>
+          <Section
+            title={t("Starred")}
+            keepAs="starred"
+            target="starred"
+            channels={lists().starred}
+            empty={t("Let go here to star it.")}
+            actions={null}
+          />
         </Show>
         <For each={layoutOf(props.workspaceId).sections}>
           {(section) => (
             <Section
               title={section.name}
               keepAs={`section:${section.id}`}
+              target={{ section: section.id }}
               channels={lists().sections.get(section.id) ?? []}
               empty={t("Nothing in here yet.")}
               actions={
@@ -272,6 +289,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
         <Section
           title={t("Channels")}
           keepAs="rooms"
+          target="rest"
           channels={lists().rooms}
           empty={t("No channels yet.")}
           actions={
@@ -299,6 +317,7 @@ export function Sidebar(props: { workspaceId: Id }): JSX.Element {
         <Section
           title={t("Direct messages")}
           keepAs="direct"
+          target="rest"
           channels={lists().direct}
           empty={t("Write to somebody: start one.")}
           actions={
@@ -349,7 +368,11 @@ function Place(props: {
         <span class="visually-hidden">{t(", unread")}</span>
       </Show>
       <Show when={props.badge > 0}>
-        <span class="count-badge" role="img" aria-label={`${props.badge} for you`}>
+        <span
+          class="count-badge"
+          role="img"
+          aria-label={tn("{count} for you", "{count} for you", props.badge)}
+        >
           {props.badge > 99 ? "99+" : props.badge}
         </span>
       </Show>
@@ -371,21 +394,65 @@ function SmallAction(props: { icon: IconName; label: string; run: () => void }):
   );
 }
 
+const isChannel = (what: Dragged | null): boolean => what !== null && "channel" in what;
+
+function drag(event: DragEvent, what: Dragged, title: string): void {
+  // Over other windows it is no more than its name: what the link would say is of use to nobody there.
+  event.dataTransfer?.setData("text/plain", title);
+  if (event.dataTransfer) event.dataTransfer.effectAllowed = "move";
+  // After this event: a list that changes as a drag begins ends it.
+  setTimeout(() => setDragged(what));
+}
+
 function Section(props: {
   title: string;
   keepAs: string;
+  target: Target;
   channels: Channel[];
   empty: string;
   actions: JSX.Element;
 }): JSX.Element {
+  const [over, setOver] = createSignal(false);
+  const own = () => (typeof props.target === "object" ? props.target.section : null);
+  const drop = (event: DragEvent) => {
+    const what = dragged();
+    setOver(false);
+    if (!fits(what, props.target)) return;
+    event.preventDefault();
+    setDragged(null);
+    const workspaceId = route().workspace;
+    if (!what || !workspaceId) return;
+    if ("channel" in what)
+      void arrange(workspaceId, (layout) => placeChannel(layout, what.channel, props.target));
+    else void arrange(workspaceId, (layout) => moveSection(layout, what.section, own() ?? ""));
+  };
   const [closed, setClosed] = createSignal(kept(`closed:${props.keepAs}`) === "1");
   const toggle = () => keep(`closed:${props.keepAs}`, setClosed(!closed()) ? "1" : null);
   /** A closed section still shows what waits to be read, and where one is. */
   const shown = () =>
     closed() ? props.channels.filter((c) => unreadOf(c) > 0 || isShown(c.id)) : props.channels;
   return (
-    <section class="side-section">
-      <header class="side-section-head">
+    // biome-ignore lint/a11y/noStaticElementInteractions: keys and screen readers have the dialog that arranges the sidebar
+    <section
+      class="side-section"
+      classList={{ "side-over": over() && dragged() !== null }}
+      onDragOver={(event) => {
+        if (!fits(dragged(), props.target)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(false);
+      }}
+      onDrop={drop}
+    >
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: as above */}
+      <header
+        class="side-section-head"
+        draggable={own() !== null}
+        onDragStart={(event) => drag(event, { section: own() ?? "" }, props.title)}
+        onDragEnd={() => setDragged(null)}
+      >
         <button type="button" class="side-section-title" aria-expanded={!closed()} onClick={toggle}>
           <Icon name="chevronDown" size={13} class={closed() ? "turned" : ""} />
           {props.title}
@@ -417,6 +484,9 @@ function SideItem(props: { channel: Channel }): JSX.Element {
         aria-current={current() ? "page" : undefined}
         data-testid="sidebar-channel"
         data-channel-id={props.channel.id}
+        draggable={true}
+        onDragStart={(event) => drag(event, { channel: props.channel.id }, titleOf(props.channel))}
+        onDragEnd={() => setDragged(null)}
         onContextMenu={(event) => {
           event.preventDefault();
           openDialog({ name: "arrange", channelId: props.channel.id });
@@ -440,7 +510,7 @@ function SideItem(props: { channel: Channel }): JSX.Element {
           <span class="visually-hidden">{t(", unread")}</span>
         </Show>
         <Show when={badge() > 0}>
-          <span class="count-badge" role="img" aria-label={`${badge()} for you`}>
+          <span class="count-badge" role="img" aria-label={tn("{count} for you", "{count} for you", badge())}>
             {badge() > 99 ? "99+" : badge()}
           </span>
         </Show>
