@@ -5,13 +5,13 @@ thread while it waits for the read.
 """
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import async_to_sync
 from django.db import close_old_connections, connection
+from django.utils import translation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,18 +20,18 @@ _executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="reads")
 
 
 async def read(function: Callable[[], T]) -> T:
-    """Call `function` in a reading thread, whose database connection is tidied up around it."""
+    """Call `function` in a reading thread, in the caller's language; the thread's connection is tidied up around it."""
+    language = translation.get_language()
 
     def call() -> T:
         close_old_connections()
         try:
-            return function()
+            with translation.override(language):
+                return function()
         finally:
             close_old_connections()
 
-    # In the caller's context: what the function has to say, it says in the caller's language.
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_executor, context.run, call)
+    return await asyncio.get_running_loop().run_in_executor(_executor, call)
 
 
 def wait(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
