@@ -144,6 +144,7 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
 
   // The first look: at the first unread message, else at the end.
   let placed = false;
+  let lastOffset = 0;
   createEffect(() => {
     if (view().rows.length === 0 || placed) return;
     placed = true;
@@ -186,7 +187,10 @@ function ChannelTimeline(props: { id: Id; channel: Channel; around: Id | null })
     if (line >= 0 && list.getItemOffset(line) >= list.scrollOffset - 1) setLineSeen(true);
     const below = list.scrollSize - list.scrollOffset - list.viewportSize;
     const ended = timeline()?.newer === null && below < AT_END_PX;
-    stuck = ended;
+    // What came since the end was aimed at makes the list longer and is aimed at next: only who goes up lets go of it.
+    if (ended) stuck = true;
+    else if (list.scrollOffset < lastOffset - 2) stuck = false;
+    lastOffset = list.scrollOffset;
     setAtEnd(ended);
     if (ended) setMissed(0);
     if (list.scrollOffset < NEAR_EDGE_PX) void loadOlder(channelId);
