@@ -83,9 +83,19 @@ export function Composer(props: ComposerProps): JSX.Element {
   const uploads = createUploads(workspaceId);
   const [dropping, setDropping] = createSignal(false);
   let picker!: HTMLInputElement;
+  /** It was sent while its files were still on their way. */
+  const [due, setDue] = createSignal(false);
+  createEffect(() => {
+    if (!due() || uploads.busy()) return;
+    setDue(false);
+    if (uploads.ready()) queueMicrotask(submit);
+  });
 
   const postFiles = (value: string) => {
-    if (!uploads.ready()) return;
+    if (!uploads.ready()) {
+      setDue(uploads.busy());
+      return;
+    }
     // Over the outbox, as every message: without a connection it goes when there is one.
     if (props.onSubmit(value, uploads.carried()) === false) return;
     uploads.clear();
@@ -502,7 +512,8 @@ export function Composer(props: ComposerProps): JSX.Element {
   };
 
   const tooLong = () => text().length - MAX_CHARS;
-  const canSend = () => tooLong() <= 0 && (uploads.items.length > 0 ? uploads.ready() : text().trim() !== "");
+  const canSend = () =>
+    tooLong() <= 0 && (uploads.items.length > 0 ? uploads.ready() || uploads.busy() : text().trim() !== "");
 
   return (
     <div
@@ -554,6 +565,14 @@ export function Composer(props: ComposerProps): JSX.Element {
       </Show>
       <div class="composer-box">
         <Attachments uploads={uploads} />
+        <Show when={due()}>
+          <p class="composer-due muted" role="status">
+            {t("This goes when its files are there.")}{" "}
+            <button type="button" class="link-button" onClick={() => setDue(false)}>
+              {t("Don't send yet")}
+            </button>
+          </p>
+        </Show>
         <div ref={host} class="composer-host" />
         <Show when={linking() !== null}>
           <form
@@ -687,7 +706,7 @@ export function Composer(props: ComposerProps): JSX.Element {
                     class="tool tool-sm"
                     aria-label={t("Send later")}
                     data-tip={t("Send later")}
-                    disabled={!canSend()}
+                    disabled={!canSend() || uploads.busy()}
                     onPointerDown={(event) => event.preventDefault()}
                     onClick={() => props.onSchedule?.(value().trim(), cleared)}
                   >

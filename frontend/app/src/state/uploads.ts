@@ -119,6 +119,7 @@ export function createUploads(workspaceId: () => Id) {
       if (item?.id) void rest.files.discard(item.id).catch(() => undefined);
       forget(key);
     },
+    busy: () => items.some((item) => item.state === "sending"),
     ready: () => items.length > 0 && items.every((item) => item.state === "ready"),
     /** What a message says of them. */
     carried: (): CarriedFiles => ({
