@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 from django.db import DatabaseError
@@ -17,24 +18,15 @@ from apps.messaging.projection import body
 from apps.messaging.registry import store
 from apps.messaging.targets import NO_MESSAGE
 
+T = TypeVar("T")
+
 
 async def attach(
     *, actor: Principal, file_ids: Sequence[int], access: Access, message_id: int, dedupe: str | None
 ) -> list[FileFacts]:
     """The same post, repeated under its `dedupe`, may claim them again. Raises InvalidError, UnavailableError."""
-    try:
-        found = await threads.read(
-            lambda: files.attach_files(
-                actor=actor,
-                file_ids=file_ids,
-                workspace_id=access.workspace_id,
-                channel_id=access.channel_id,
-                message_id=message_id,
-                claim=dedupe or f"m:{message_id}",
-            )
-        )
-    except DatabaseError as error:
-        raise UnavailableError(retry_after=1) from error
+    claim = functools.partial(files.attach_files, actor=actor, file_ids=file_ids)
+    found = await _claimed(claim, access=access, message_id=message_id, dedupe=dedupe)
     return [FileFacts(str(row.pk), row.name, row.type, row.size, row.width, row.height) for row in found]
 
 
@@ -43,10 +35,20 @@ async def forward(*, quote: Quote, access: Access, message_id: int, dedupe: str 
 
     Raises NotFoundError when nothing is left of it, ConflictError, UnavailableError.
     """
+    claim = functools.partial(files.forward_files, file_ids=[int(file.id) for file in quote.files])
+    there = await _claimed(claim, access=access, message_id=message_id, dedupe=dedupe)
+    left = [file for file in quote.files if int(file.id) in there]
+    if not left and not quote.text.strip():
+        raise NotFoundError(NO_MESSAGE)
+    return msgspec.structs.replace(quote, files=left)
+
+
+async def _claimed(claim: Callable[..., T], *, access: Access, message_id: int, dedupe: str | None) -> T:
+    """What `claim` makes of the files for this message of the channel."""
     try:
-        there = await threads.read(
-            lambda: files.forward_files(
-                file_ids=[int(file.id) for file in quote.files],
+        return await threads.read(
+            functools.partial(
+                claim,
                 workspace_id=access.workspace_id,
                 channel_id=access.channel_id,
                 message_id=message_id,
@@ -55,10 +57,6 @@ async def forward(*, quote: Quote, access: Access, message_id: int, dedupe: str 
         )
     except DatabaseError as error:
         raise UnavailableError(retry_after=1) from error
-    left = [file for file in quote.files if int(file.id) in there]
-    if not left and not quote.text.strip():
-        raise NotFoundError(NO_MESSAGE)
-    return msgspec.structs.replace(quote, files=left)
 
 
 async def settle(content: Content, *, repeat_id: int, message_id: int, standing: bool) -> None:
